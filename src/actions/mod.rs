@@ -1,0 +1,4 @@
+//! What can be done: the catalogue, and a folder a family.
+
+pub mod catalogue;
+pub mod context;

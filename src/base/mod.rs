@@ -1,0 +1,5 @@
+//! Words that every other floor uses; nothing here knows what a runbook is.
+
+pub mod name;
+pub mod quantity;
+pub mod secret;

@@ -1,0 +1,164 @@
+//! What the engine knows of an action: a question, an act, and a proof.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::base::name::{ServiceName, SiteName};
+pub use crate::runbook::signature::{Effect, FactKind};
+
+/// One step's action, holding the ports that it looks and acts through.
+///
+/// `observe` can only call look verbs: every touch verb of every port takes a [`Touch`], and only the
+/// driver can make one. What `observe` and `apply` say is prose for people and typed for the engine.
+pub trait Action: fmt::Debug + Send + Sync {
+    /// Imperative, with literals in backticks: "promote `orders` at nuremberg".
+    fn summary(&self) -> String;
+    /// What repeating it means after a crash.
+    fn effect(&self) -> Effect;
+    /// Looks, and says whether there is anything to do. Called before every `apply`, and again after
+    /// an `apply` that could not prove itself. May be called any number of times.
+    fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>>;
+    /// Acts, and proves. Called only after the intention is durable and `observe` said *pending*.
+    fn apply<'a>(&'a self, touch: &'a Touch) -> BoxFuture<'a, Result<Applied, ActionError>>;
+    /// Takes the act back. `before` is what the look before the act said. Must be repeatable.
+    fn undo<'a>(&'a self, _touch: &'a Touch, _before: &'a Evidence) -> BoxFuture<'a, Result<Evidence, ActionError>> {
+        Box::pin(async { Ok(Evidence::new("nothing to take back")) })
+    }
+}
+
+/// Leave to change something. Only the engine's driver makes one, and never in a dry-run.
+#[derive(Debug)]
+pub struct Touch(());
+
+impl Touch {
+    pub(in crate::engine) fn mint() -> Self {
+        Self(())
+    }
+    /// For tests of adapters, which have no driver.
+    #[cfg(test)]
+    pub fn for_test() -> Self {
+        Self(())
+    }
+}
+
+/// What a look found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Observed {
+    /// Already so. The evidence says how one sees it.
+    Satisfied(Evidence),
+    /// To be done. The evidence's summary says from what to what: "`A 10.0.0.1` → `A 10.0.1.1`".
+    Pending(Evidence),
+    /// Unsafe or impossible now. With `until`, it is only waiting for an earlier step to give that fact.
+    Blocked { until: Option<Fact>, reason: String, evidence: Evidence },
+    /// Cannot be known from here; the text says why.
+    Unknown(String),
+}
+
+/// What an act says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Applied {
+    /// It worked, and this was seen at its end.
+    Proven(Evidence),
+    /// It was carried out; the driver looks until the step's time is up.
+    Unproven(Evidence),
+}
+
+/// What was seen: a sentence for people, values for reports and for undo. Never a secret.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// A lower-case sentence without a full stop.
+    pub summary: String,
+    /// Values by name, units last in the name (`lag_bytes`, `p95_ms`).
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub values: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Evidence {
+    /// Evidence that is a sentence only.
+    pub fn new(summary: impl Into<String>) -> Self {
+        Self { summary: summary.into(), values: serde_json::Map::new() }
+    }
+    /// Adds a value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.values.insert(name.to_owned(), value.into());
+        self
+    }
+    /// A text value.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name)?.as_str()
+    }
+    /// A whole number.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.values.get(name)?.as_u64()
+    }
+}
+
+/// A fact about a service at a site.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fact {
+    pub kind: FactKind,
+    pub service: ServiceName,
+    pub site: SiteName,
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, service, site } = self;
+        match kind {
+            FactKind::Fenced => write!(f, "`{service}` is fenced at {site}"),
+            FactKind::CaughtUp => write!(f, "`{service}` has everything at {site}"),
+            FactKind::Detached => write!(f, "`{service}` follows nobody at {site}"),
+            FactKind::Promoted => write!(f, "`{service}` takes writes at {site}"),
+            FactKind::Led => write!(f, "users of `{service}` are led to {site}"),
+        }
+    }
+}
+
+/// What went wrong, in the terms that the engine branches on; the rest is prose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// It will not work however often one tries: wrong password, unsafe, not permitted, wrong server.
+    Refused,
+    /// It may work when tried again, and nothing was changed.
+    Transient,
+    /// It may or may not have been done: the answer was lost.
+    InDoubt,
+    /// The other side could not be reached at all, and nothing was changed.
+    Unreachable,
+}
+
+/// A failure of a look, an act or an undo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ActionError {
+    pub fault: Fault,
+    /// A lower-case sentence that names place and intention. Never a secret.
+    pub message: String,
+    /// What was seen on the way.
+    #[serde(default)]
+    pub evidence: Evidence,
+}
+
+impl ActionError {
+    pub fn new(fault: Fault, message: impl Into<String>) -> Self {
+        Self { fault, message: message.into(), evidence: Evidence::default() }
+    }
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Fault::Refused, message)
+    }
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::new(Fault::Transient, message)
+    }
+    pub fn in_doubt(message: impl Into<String>) -> Self {
+        Self::new(Fault::InDoubt, message)
+    }
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self::new(Fault::Unreachable, message)
+    }
+}

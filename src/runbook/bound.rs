@@ -1,0 +1,98 @@
+//! A runbook bound to an estate: a flat list of steps, every reference resolved.
+
+use serde::{Deserialize, Serialize};
+
+use super::signature::Noun;
+use crate::base::name::{ServiceName, SiteName};
+use crate::base::quantity::Span;
+
+/// What one step does: an action, its item and its arguments, all of them plain values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundAction {
+    /// `database.fence`
+    pub name: String,
+    /// What it acts on: (`database`, `orders`).
+    pub item: Option<(Noun, String)>,
+    /// Arguments by name. Sites, durations and texts are strings, flags booleans, counts numbers, argv lists of strings.
+    pub arguments: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Planned or emergency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Lose nothing or refuse.
+    Planned,
+    /// Restore service; every loss or unproven fence is accepted by name.
+    Emergency,
+}
+
+/// What to do when a step does not succeed within its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    Stop,
+    Ask,
+    GoOn,
+}
+
+/// One step of a bound runbook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundStep {
+    /// `promote.1/promote/orders`: phase (with its wave), step, item.
+    pub id: String,
+    /// What the run shows for it, `$` resolved; empty where the action's own summary serves.
+    pub title: String,
+    pub action: BoundAction,
+    /// Where it acts, when it acts at a site.
+    pub site: Option<SiteName>,
+    /// Services whose fate this step belongs to: a database itself; for an entrance, what it needs.
+    pub services: Vec<ServiceName>,
+    pub within: Span,
+    pub on_failure: OnFailure,
+    /// Place in the runbook, `runbooks/failover.yaml:68`.
+    pub place: String,
+}
+
+/// Steps of one loop: at once when the phase is parallel, else a group of its own for each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundGroup {
+    pub steps: Vec<BoundStep>,
+}
+
+/// A phase: a barrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundPhase {
+    /// `promote.1`
+    pub id: String,
+    pub title: String,
+    /// `F3`
+    pub procedure: Option<String>,
+    /// 1, 2, … where the phase is one of a wave's.
+    pub wave: Option<u32>,
+    /// Nothing automatic takes it back after this phase has begun to act.
+    pub no_return: bool,
+    /// The question to answer before its first step, `$` resolved.
+    pub confirm: Option<String>,
+    /// Loops that had no item: (step, noun), shown so that nothing is left out in silence.
+    pub empty: Vec<(String, Noun)>,
+    pub groups: Vec<BoundGroup>,
+}
+
+/// A runbook bound to an estate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundRunbook {
+    pub runbook: String,
+    pub title: String,
+    pub procedure: Option<String>,
+    pub mode: Mode,
+    /// The site that takes over, where the runbook has such an input.
+    pub to: Option<SiteName>,
+    /// The site that served last.
+    pub from: Option<SiteName>,
+    /// Every input with its value as text.
+    pub inputs: std::collections::BTreeMap<String, String>,
+    pub phases: Vec<BoundPhase>,
+    /// SHA-256 of the runbook's text, in hex.
+    pub digest: String,
+}
