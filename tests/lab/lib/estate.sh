@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# The lab's estate file, and the same facts for a shell.
+
+write_estate() {
+    sed -e "s|@DIR@|$dir|g" -e "s|@USER@|$server_user|g" -e "s|@PG_BIN@|$(pg_bin)|g" \
+        -e "s|@A_DB@|$(address_of a-db)|g" -e "s|@B_DB@|$(address_of b-db)|g" \
+        -e "s|@A_WEB@|$(address_of a-web)|g" -e "s|@B_WEB@|$(address_of b-web)|g" \
+        -e "s|@DNS@|$(address_of dns)|g" -e "s|@BIND@|$bind_address:$bind_port|g" \
+        -e "s|@SSH_PORT@|$ssh_port|g" -e "s|@PG_PORT@|$pg_port|g" -e "s|@HTTP_PORT@|$http_port|g" \
+        -e "s|@API_PORT@|$api_port|g" -e "s|@PDNS_PORT@|$pdns_port|g" \
+        "$here/estate.yaml.in" >"$dir/switchback.yaml"
+    ! grep -n '@[A-Z_]*@' "$dir/switchback.yaml" >&2 || fail "estate.yaml.in has a placeholder that nobody fills in"
+}
+
+print_env() {
+    local host name
+    print_one NUMBER "$number"
+    print_one MODE "$mode"
+    print_one DIR "$dir"
+    print_one ESTATE "$dir/switchback.yaml"
+    print_one USER "$server_user"
+    print_one KEY "$dir/keys/operator"
+    print_one KNOWN_HOSTS "$dir/keys/known_hosts"
+    print_one CA "$dir/keys/ca.pem"
+    print_one SSH_PORT "$ssh_port"
+    print_one PG_PORT "$pg_port"
+    print_one PG_BIN "$(pg_bin)"
+    print_one HTTP_PORT "$http_port"
+    for host in "${ssh_hosts[@]}"; do
+        name=${host^^}
+        print_one "${name//-/_}" "$(address_of "$host")"
+    done
+    for host in "${db_hosts[@]}"; do
+        name=${host^^}
+        name=${name//-/_}
+        print_one "${name}_DATA" "$(data_of "$host")"
+        print_one "${name}_SOCKET" "$dir/$host/run"
+        print_one "${name}_LOG" "$dir/$host/postgres.log"
+        print_one "${name}_PGPASS" "$dir/$host/home/pgpass"
+        print_one "${name}_SLOT" "$(slot_of "$host")"
+    done
+    print_one ENTRY_NAME "$entry_name"
+    print_one DATABASE_NAME "$database_name"
+    print_one PDNS "$(address_of dns):$pdns_port"
+    print_one PDNS_URL "http://$(address_of dns):$api_port"
+    print_one PDNS_KEY "$dir/secrets/pdns"
+    print_one BIND "$bind_address:$bind_port"
+    print_one TSIG_KEY "$dir/secrets/tsig.key"
+    print_one PASSWORD "$dir/secrets/orders"
+    print_one SHOP_PASSWORD "$dir/secrets/shop"
+}
+
+print_one() { printf 'LAB_%s=%q\n' "$1" "$2"; }

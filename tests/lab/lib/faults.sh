@@ -1,0 +1,162 @@
+# shellcheck shell=bash
+# What can be done to the lab, and undone.
+
+lab_kill9() {
+    need_db_host kill9 "$@"
+    need_lab
+    local pid
+    pid=$(postmaster_of "$1")
+    [[ -n $pid ]] || fail "PostgreSQL does not run on $1"
+    signal KILL "$pid"
+    # Its children notice that it is gone; a stopped one would hold the shared memory for ever.
+    wait_until 10 no_postgres "$1" || fail "children of the killed server are still there on $1"
+}
+
+no_postgres() {
+    local pids
+    mapfile -t pids < <(pids_named "$1" postgres)
+    ((${#pids[@]})) || return 0
+    signal CONT "${pids[@]}"
+    return 1
+}
+
+lab_crash() {
+    need_host crash "$@"
+    need_lab
+    fell_host "$1"
+}
+
+lab_boot() {
+    need_host boot "$@"
+    local host=$1 postgres=no
+    case ${2-} in
+        '') ;;
+        --with-postgres) postgres=yes ;;
+        *) misuse "boot takes a host and --with-postgres, not \`$2\`" ;;
+    esac
+    need_lab
+    raise_host "$host"
+    start_sshd "$host"
+    if is_db_host "$host"; then
+        [[ $postgres == no ]] || lab_pg-start "$host"
+    else
+        start_web "$host"
+        wait_until 10 web_answers "$host" || fail "the web server of $host does not answer; see $dir/$host/*.log"
+    fi
+    wait_until 10 answers "$(address_of "$host")" "$ssh_port" || fail "sshd of $host does not answer; see $dir/$host/sshd.log"
+}
+
+lab_pg-start() {
+    need_db_host pg-start "$@"
+    need_lab
+    [[ -z $(postmaster_of "$1") ]] || { say "PostgreSQL runs on $1"; return; }
+    start_postgres "$1"
+}
+
+lab_pg-stop() {
+    need_db_host pg-stop "$@"
+    need_lab
+    [[ -n $(postmaster_of "$1") ]] || { say "PostgreSQL does not run on $1"; return; }
+    stop_postgres "$1" fast
+}
+
+lab_freeze() {
+    need_db_host freeze "$@"
+    need_lab
+    local pids pid
+    pid=$(postmaster_of "$1")
+    [[ -n $pid ]] || fail "PostgreSQL does not run on $1"
+    # The postmaster first, or it starts new children meanwhile.
+    signal STOP "$pid"
+    mapfile -t pids < <(pids_named "$1" postgres)
+    signal STOP "${pids[@]}"
+}
+
+lab_thaw() {
+    need_db_host thaw "$@"
+    need_lab
+    local pids
+    mapfile -t pids < <(pids_named "$1" postgres)
+    ((${#pids[@]})) || fail "PostgreSQL does not run on $1"
+    signal CONT "${pids[@]}"
+}
+
+# The standby gets no more WAL while the primary goes on writing. By default the primary turns replication away: what was
+# not sent stays unsent, and the standby can still be promoted. With --frozen the receiver is stopped instead: it counts
+# as streaming for another minute while the lag grows, and what already lies in its socket arrives on release.
+lab_hold-wal() {
+    local how=${1-} primary standby pid hba
+    [[ -z $how || $how == --frozen ]] || misuse "hold-wal takes --frozen or nothing, not \`$how\`"
+    need_lab
+    primary=$(primary_now) || fail "there is not exactly one primary to hold WAL back from"
+    standby=$(other_db "$primary")
+    if [[ $how == --frozen ]]; then
+        pid=$(walreceiver_of "$standby")
+        [[ -n $pid ]] || fail "$standby receives no WAL"
+        signal STOP "$pid"
+        return
+    fi
+    hba=$(ask "$primary" 'SHOW hba_file')
+    in_host "$primary" grep -qxF "$hold_line" "$hba" || in_host "$primary" sed -i "1i $hold_line" "$hba" ||
+        fail "pg_hba.conf of $primary cannot be changed"
+    ask "$primary" 'SELECT pg_reload_conf()' >/dev/null
+    wait_until 10 turned_away "$primary" || fail "$primary still sends WAL"
+}
+
+hold_line='host replication all all reject # held by the lab'
+
+# A receiver that came back in the moment before the reload counts: look twice.
+turned_away() {
+    ask "$1" "SELECT pg_terminate_backend(pid) FROM pg_stat_replication" >/dev/null
+    sleep 0.2
+    sends_nothing "$1" && sleep 0.2 && sends_nothing "$1"
+}
+
+sends_nothing() { [[ $(ask "$1" "SELECT count(*) FROM pg_stat_replication") == 0 ]]; }
+
+lab_release-wal() {
+    (($# == 0)) || misuse "release-wal takes no argument"
+    need_lab
+    local host file pid
+    for host in "${db_hosts[@]}"; do
+        for file in "$dir/$host"/*/pg_hba.conf; do
+            grep -qsxF "$hold_line" "$file" || continue
+            in_host "$host" sed -i "/^$hold_line\$/d" "$file" || fail "$file cannot be changed"
+        done
+        pid=$(postmaster_of "$host")
+        [[ -z $pid ]] || signal HUP "$pid"
+        pid=$(walreceiver_of "$host")
+        [[ -z $pid ]] || signal CONT "$pid"
+    done
+}
+
+primary_now() {
+    local host found=()
+    for host in "${db_hosts[@]}"; do
+        [[ $(ask "$host" 'SELECT pg_is_in_recovery()') != f ]] || found+=("$host")
+    done
+    ((${#found[@]} == 1)) && printf '%s' "${found[0]}"
+}
+
+other_db() { if [[ $1 == a-db ]]; then printf b-db; else printf a-db; fi; }
+
+walreceiver_of() {
+    local pid
+    for pid in $(pids_named "$1" postgres); do
+        ! grep -qsz 'walreceiver' "/proc/$pid/cmdline" || printf '%s' "$pid"
+    done
+}
+
+lab_cut() {
+    (($# == 2)) || misuse "cut wants two of: operator dallas nuremberg ${all_hosts[*]}"
+    need_lab
+    [[ $mode == hosts ]] || fail "links can only be cut in a lab made with \`up --hosts\`"
+    cut_between "$1" "$2"
+}
+
+lab_heal() {
+    (($# == 2 || $# == 0)) || misuse "heal wants nothing, or two of: operator dallas nuremberg ${all_hosts[*]}"
+    need_lab
+    [[ $mode == hosts ]] || fail "links can only be cut in a lab made with \`up --hosts\`"
+    if (($#)); then heal_between "$1" "$2"; else heal_all; fi
+}

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# What runs, and where the names lead.
+
+lab_status() {
+    (($# == 0)) || misuse "status takes no argument"
+    need_lab
+    local host
+    printf 'lab %s in %s, mode %s\n' "$number" "$dir" "$mode"
+    printf '%-6s %-10s %-12s %-5s %s\n' host site address ssh serves
+    for host in "${ssh_hosts[@]}"; do
+        printf '%-6s %-10s %-12s %-5s %s\n' "$host" "$(site_of "$host")" "$(address_of "$host")" \
+            "$(up_or_down answers "$(address_of "$host")" "$ssh_port")" "$(serves "$host")"
+    done
+    printf '%s -> %s\n%s -> %s\n' "$entry_name" "$(asked "$entry_name" || echo nothing)" \
+        "$database_name" "$(asked "$database_name" || echo nothing)"
+}
+
+up_or_down() { if "$@"; then printf up; else printf down; fi; }
+
+serves() {
+    if is_db_host "$1"; then
+        printf 'postgres: %s' "$(postgres_role "$1")"
+    else
+        printf 'web: %s' "$(up_or_down web_answers "$1")"
+    fi
+}
+
+lab_log() {
+    need_host log "$@"
+    need_lab
+    local file
+    for file in "$dir/$1"/*.log; do
+        [[ -f $file ]] || continue
+        printf '==> %s <==\n' "$file"
+        tail -n 200 "$file"
+    done
+}
