@@ -1,2 +1,40 @@
-//! To come.
-fn main() {}
+//! The load on the lab, and what it saw.
+//!
+//! `run` writes an increasing id every few milliseconds through the database's DNS name, resolved afresh before each write,
+//! and logs one line per outcome. `report` reads that log and holds it against what the databases have now.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of the lab talks to the terminal")]
+
+#[path = "client/log.rs"]
+mod log;
+#[path = "client/name.rs"]
+mod name;
+#[path = "client/report.rs"]
+mod report;
+#[path = "client/run.rs"]
+mod run;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+enum Command {
+    /// Write until SIGTERM or SIGINT.
+    Run(run::Run),
+    /// Compare a log with the databases.
+    Report(report::Report),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Run(run) => run.run().await,
+        Command::Report(report) => report.run().await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lab-client: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
