@@ -17,6 +17,10 @@ pub trait Action: fmt::Debug + Send + Sync {
     fn summary(&self) -> String;
     /// What repeating it means after a crash.
     fn effect(&self) -> Effect;
+    /// The question, where the action is nothing but a question to a person; the engine asks it.
+    fn question(&self) -> Option<super::plan::HumanQuestion> {
+        None
+    }
     /// Looks, and says whether there is anything to do. Called before every `apply`, and again after
     /// an `apply` that could not prove itself. May be called any number of times.
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>>;

@@ -1,3 +1,20 @@
 //! What an action is, the pure machine that decides, and the one loop that does.
+//!
+//! * [`action`]: a step is a question, an act and a proof.
+//! * [`plan`]: a runbook bound to an estate, as the engine carries it out: a flat list of steps.
+//! * [`event`]: what a run's journal holds. History is the state.
+//! * [`state`]: the fold of events; every transition of a step stands there.
+//! * [`machine`]: reads a state and says what is to be done next. No clock, no IO, no async.
+//! * [`driver`]: the one loop: ask the machine, do it, append the event, tell the reporter. No judgement.
+//! * [`rehearsal`]: the dry-run: every look, no touch.
+//! * [`ports`]: what the driver needs of the world.
 
 pub mod action;
+pub mod driver;
+pub mod event;
+pub mod machine;
+pub mod plan;
+pub mod ports;
+pub mod rehearsal;
+pub mod state;
+pub mod verdict;

@@ -1,0 +1,296 @@
+//! The one loop: ask the machine, do what it says, append the event, fold it, tell the reporter.
+//!
+//! There is no judgement here. What the driver adds is order: an intention is on disk before its act
+//! begins, nothing is begun twice, and every wait has an end.
+
+use std::collections::BTreeSet;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::watch;
+
+use super::action::{Action, ActionError, Evidence, Touch};
+use super::event::{Answer, Event, Question, What};
+use super::machine::{self, Directive};
+use super::plan::{Plan, StepIndex};
+use super::ports::{Clock, Interrupt, Journal, JournalError, Prompter, Reporter};
+use super::state::{Impossible, RunState, Stage};
+use super::verdict::Verdict;
+
+/// How often the journal's lease is renewed, in milliseconds.
+const RENEW_MS: u64 = 3_000;
+/// How long a look may take, whatever the step's time limit, in milliseconds. Adapters have shorter
+/// limits of their own; this one keeps a run from hanging when one of them forgets.
+const LOOK_MAX_MS: u64 = 60_000;
+
+/// Carries out one run. Made by the command line, used once.
+pub struct Driver<'a> {
+    pub plan: &'a Plan,
+    /// One for each step of the plan.
+    pub actions: &'a [Box<dyn Action>],
+    pub journal: &'a mut dyn Journal,
+    pub clock: &'a dyn Clock,
+    pub reporter: &'a mut dyn Reporter,
+    pub prompter: &'a mut dyn Prompter,
+    pub interrupt: watch::Receiver<Interrupt>,
+    /// Is told what a settled step saw, so that later actions can compare.
+    pub remember: &'a (dyn Fn(&str, &Evidence) + Send + Sync),
+    /// The clock's milliseconds at which the run's elapsed time was zero; before the process's own start
+    /// when the run is a resumed one.
+    pub origin_ms: i128,
+}
+
+/// Why a run ended without a verdict of the machine's.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
+    /// The second interrupt: what was in flight is in doubt.
+    #[error("interrupted a second time; what was under way is in doubt until the run is resumed")]
+    Interrupted,
+    #[error("nothing is under way and nothing is to be done, which cannot be; the run can be resumed")]
+    Stuck,
+}
+
+/// What comes back from something that was under way.
+type Outcome = (StepIndex, What);
+
+/// An answer, and who gave it.
+type Reply = Option<(Answer, String)>;
+
+impl Driver<'_> {
+    /// Carries the run on from `state` until the machine says that it is over.
+    pub async fn drive(mut self, state: &mut RunState) -> Result<(Verdict, String), DriveError> {
+        let touch = Touch::mint();
+        let mut flying: FuturesUnordered<BoxFuture<'_, Outcome>> = FuturesUnordered::new();
+        let mut busy: BTreeSet<StepIndex> = BTreeSet::new();
+        let mut renew_at = self.clock.monotonic_ms() + RENEW_MS;
+        let mut stop_told = false;
+        let (plan, actions, clock) = (self.plan, self.actions, self.clock);
+        let origin_ms = self.origin_ms;
+        loop {
+            let directives = machine::next(plan, state);
+            let mut recorded = false;
+            for directive in directives {
+                match directive {
+                    Directive::Observe { step, not_before_ms } if busy.insert(step) => {
+                        let Some(action) = actions.get(step) else { return Err(DriveError::Stuck) };
+                        flying.push(Box::pin(async move {
+                            clock.until(to_clock(not_before_ms, origin_ms)).await;
+                            (step, look(step, action.as_ref(), clock).await)
+                        }));
+                    }
+                    Directive::Apply { step, attempt } if busy.insert(step) => {
+                        self.append(state, What::Intended { step, attempt })?;
+                        recorded = true;
+                        let Some(action) = actions.get(step) else { return Err(DriveError::Stuck) };
+                        let limit_ms = time_left(plan, state, step);
+                        let touch = &touch;
+                        flying.push(Box::pin(async move {
+                            (step, act(step, attempt, action.as_ref(), touch, clock, limit_ms).await)
+                        }));
+                    }
+                    Directive::Undo { step, attempt, not_before_ms } if busy.insert(step) => {
+                        clock.until(to_clock(not_before_ms, origin_ms)).await;
+                        self.append(state, What::UndoIntended { step, attempt })?;
+                        recorded = true;
+                        let Some(action) = actions.get(step) else { return Err(DriveError::Stuck) };
+                        let before = state.steps.get(step).and_then(|record| record.before.clone()).unwrap_or_default();
+                        let limit_ms = plan.steps.get(step).map_or(60_000, |step| step.within_ms.max(60_000));
+                        let touch = &touch;
+                        flying.push(Box::pin(async move {
+                            (step, undo(step, action.as_ref(), touch, &before, clock, limit_ms).await)
+                        }));
+                    }
+                    Directive::Observe { .. } | Directive::Apply { .. } | Directive::Undo { .. } => {}
+                    Directive::Ask(question) => {
+                        self.append(state, What::Asked { question: question.clone() })?;
+                        let id = question.id.clone();
+                        let answer = self.ask(&question, &mut renew_at).await?;
+                        match self.answered(id, answer) {
+                            Ok(what) => self.append(state, what)?,
+                            Err((verdict, reason)) => return self.end(state, verdict, reason),
+                        }
+                        recorded = true;
+                    }
+                    Directive::Record(what) => {
+                        self.append(state, what)?;
+                        recorded = true;
+                    }
+                    Directive::Finish(verdict, reason) => return self.end(state, verdict, reason),
+                }
+            }
+            if recorded {
+                continue;
+            }
+            if flying.is_empty() {
+                return Err(DriveError::Stuck);
+            }
+            let wake_at =
+                machine::wake_at(plan, state).filter(|at| *at > state.now_ms).map(|at| to_clock(at, origin_ms));
+            tokio::select! {
+                biased;
+                Some((step, what)) = flying.next() => {
+                    busy.remove(&step);
+                    self.append(state, what)?;
+                }
+                told = wait_for(&mut self.interrupt, stop_told) => match told {
+                    Interrupt::Now => return Err(DriveError::Interrupted),
+                    Interrupt::Stop if !stop_told => {
+                        stop_told = true;
+                        self.append(state, What::StopAsked)?;
+                        // Looks may be dropped; acts are waited for.
+                        if !state.steps.iter().any(|record| record.stage == Stage::Acting) {
+                            flying.clear();
+                            busy.clear();
+                        }
+                    }
+                    _ => {}
+                },
+                () = clock.until(renew_at) => {
+                    self.journal.renew()?;
+                    renew_at = clock.monotonic_ms() + RENEW_MS;
+                }
+                () = clock.until(wake_at.unwrap_or(u64::MAX)), if wake_at.is_some() => {
+                    self.append(state, What::TimePassed)?;
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, state: &mut RunState, verdict: Verdict, reason: String) -> Result<(Verdict, String), DriveError> {
+        self.append(state, What::Ended { verdict, reason: reason.clone() })?;
+        Ok((verdict, reason))
+    }
+
+    /// Appends, folds, tells. An event that could not be written is not folded: the run ends here.
+    fn append(&mut self, state: &mut RunState, what: What) -> Result<(), DriveError> {
+        let elapsed = i128::from(self.clock.monotonic_ms()) - self.origin_ms;
+        let elapsed_ms = u64::try_from(elapsed).unwrap_or(0).max(state.now_ms);
+        if state.absorb_repeat(self.plan, &what, elapsed_ms) {
+            return Ok(());
+        }
+        let event = Event { seq: state.next_seq(), at: self.clock.now(), elapsed_ms, what };
+        self.journal.append(&event, event.what.must_be_durable())?;
+        state.fold(self.plan, &event)?;
+        if let Some((step, record)) =
+            step_of(&event.what).and_then(|i| Some((self.plan.steps.get(i)?, state.steps.get(i)?)))
+            && record.is_settled()
+        {
+            (self.remember)(&step.id, &record.evidence);
+        }
+        self.reporter.event(self.plan, state, &event);
+        Ok(())
+    }
+
+    /// Asks, and keeps the lease alive while a person thinks.
+    async fn ask(&mut self, question: &Question, renew_at: &mut u64) -> Result<Reply, DriveError> {
+        let Self { prompter, journal, clock, interrupt, .. } = self;
+        let mut asked = prompter.ask(question);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut asked => return Ok(answer),
+                _ = wait_for(interrupt, false) => return Ok(None),
+                () = clock.until(*renew_at) => {
+                    journal.renew()?;
+                    *renew_at = clock.monotonic_ms() + RENEW_MS;
+                }
+            }
+        }
+    }
+
+    /// An answer as an event, or how the run ends when there is none.
+    fn answered(&self, question: String, reply: Reply) -> Result<What, (Verdict, String)> {
+        match reply {
+            Some((answer, by)) => Ok(What::Answered { question, answer, by }),
+            None if *self.interrupt.borrow() != Interrupt::None => {
+                Err((Verdict::Interrupted, "stopped on request".to_owned()))
+            }
+            None => Ok(What::Answered { question, answer: Answer::No, by: "nobody".to_owned() }),
+        }
+    }
+}
+
+/// Elapsed milliseconds of the run, as the clock's.
+fn to_clock(elapsed_ms: u64, origin_ms: i128) -> u64 {
+    u64::try_from(i128::from(elapsed_ms) + origin_ms).unwrap_or(0)
+}
+
+fn time_left(plan: &Plan, state: &RunState, step: StepIndex) -> u64 {
+    let (Some(step), Some(record)) = (plan.steps.get(step), state.steps.get(step)) else { return 1_000 };
+    let used = state.now_ms.saturating_sub(record.began_ms.unwrap_or(state.now_ms));
+    step.within_ms.saturating_sub(used).max(1_000)
+}
+
+fn step_of(what: &What) -> Option<StepIndex> {
+    match what {
+        What::Looked { step, .. } | What::Acted { step, .. } | What::Resolved { step, .. } => Some(*step),
+        _ => None,
+    }
+}
+
+async fn wait_for(interrupt: &mut watch::Receiver<Interrupt>, stop_told: bool) -> Interrupt {
+    let least = if stop_told { Interrupt::Now } else { Interrupt::Stop };
+    match interrupt.wait_for(|told| *told >= least).await {
+        Ok(told) => *told,
+        // Nobody is left who could interrupt.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+async fn look(step: StepIndex, action: &dyn Action, clock: &dyn Clock) -> What {
+    let limit = clock.until(clock.monotonic_ms() + LOOK_MAX_MS);
+    tokio::select! {
+        biased;
+        found = action.observe() => match found {
+            Ok(observed) => What::Looked { step, observed },
+            Err(error) => What::LookFailed { step, error },
+        },
+        () = limit => What::LookFailed { step, error: ActionError::unreachable(format!("looking took longer than {LOOK_MAX_MS} ms")) },
+    }
+}
+
+async fn act(
+    step: StepIndex,
+    attempt: u32,
+    action: &dyn Action,
+    touch: &Touch,
+    clock: &dyn Clock,
+    limit_ms: u64,
+) -> What {
+    let limit = clock.until(clock.monotonic_ms() + limit_ms);
+    tokio::select! {
+        biased;
+        done = action.apply(touch) => match done {
+            Ok(applied) => What::Acted { step, attempt, applied },
+            Err(error) => What::ActFailed { step, attempt, error },
+        },
+        () = limit => {
+            let limit = crate::base::quantity::spoken(limit_ms);
+            let error = ActionError::in_doubt(format!("no answer within {limit}; whether it was done is not known"));
+            What::ActFailed { step, attempt, error }
+        }
+    }
+}
+
+async fn undo(
+    step: StepIndex,
+    action: &dyn Action,
+    touch: &Touch,
+    before: &Evidence,
+    clock: &dyn Clock,
+    limit_ms: u64,
+) -> What {
+    let limit = clock.until(clock.monotonic_ms() + limit_ms);
+    tokio::select! {
+        biased;
+        done = action.undo(touch, before) => match done {
+            Ok(evidence) => What::Undone { step, evidence },
+            Err(error) => What::UndoFailed { step, error },
+        },
+        () = limit => What::UndoFailed { step, error: ActionError::transient("no answer in time") },
+    }
+}

@@ -1,0 +1,333 @@
+//! The machine: reads a plan and a state, and says what is to be done next.
+//!
+//! Pure: the same plan and the same events give the same directives, today and after a crash. What is
+//! already under way is the driver's to know: a directive that it carries out already is not begun twice.
+
+use super::event::{Answer, Question, QuestionKind, What};
+use super::plan::{Plan, PlanPhase, StepIndex};
+use super::state::{How, RunState, Stage, StepRecord, UndoStage};
+use super::verdict::Verdict;
+use crate::base::quantity::spoken;
+use crate::runbook::bound::{Mode, OnFailure};
+use crate::runbook::signature::Undo;
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Directive {
+    /// Look, but not before this many elapsed milliseconds.
+    Observe { step: StepIndex, not_before_ms: u64 },
+    /// Make the intention durable, then act.
+    Apply { step: StepIndex, attempt: u32 },
+    /// Make the intention durable, then take back; not before this many elapsed milliseconds.
+    Undo { step: StepIndex, attempt: u32, not_before_ms: u64 },
+    /// Put a question and wait for its answer.
+    Ask(Question),
+    /// Write a decision down.
+    Record(What),
+    /// The run, or this segment of it, is over.
+    Finish(Verdict, String),
+}
+
+/// What to do next. Empty while everything that can be done is under way.
+pub fn next(plan: &Plan, state: &RunState) -> Vec<Directive> {
+    if state.ended.is_some() {
+        return Vec::new();
+    }
+    if state.back_out.is_some() {
+        return go_back(plan, state);
+    }
+    let acting = state.steps.iter().any(|record| record.stage == Stage::Acting);
+    if state.stop_asked {
+        let reason = "stopped on request".to_owned();
+        return if acting { Vec::new() } else { vec![Directive::Finish(Verdict::Interrupted, reason)] };
+    }
+    if let (Some(reason), false) = (outage_is_too_long(plan, state), acting) {
+        let wave = open_group(plan, state).and_then(|(phase, _)| phase.wave);
+        return vec![Directive::Record(What::BackOutBegan { reason, wave, by: None })];
+    }
+    match open_group(plan, state) {
+        None => vec![finish(plan, state)],
+        Some((phase, group)) => go_on(plan, state, phase, group),
+    }
+}
+
+/// When, in elapsed milliseconds, the machine wants to be asked again even if nothing happens.
+pub fn wake_at(plan: &Plan, state: &RunState) -> Option<u64> {
+    let began = state.outage_began_ms?;
+    may_still_back_out(plan, state).then_some(())?;
+    Some(began + plan.outage_max_ms?)
+}
+
+/// The first group that is not settled.
+fn open_group<'a>(plan: &'a Plan, state: &RunState) -> Option<(&'a PlanPhase, &'a [StepIndex])> {
+    plan.phases.iter().find_map(|phase| {
+        let open = |group: &&Vec<StepIndex>| group.iter().any(|index| !is_settled(state, *index));
+        phase.groups.iter().find(open).map(|group| (phase, group.as_slice()))
+    })
+}
+
+fn is_settled(state: &RunState, index: StepIndex) -> bool {
+    state.steps.get(index).is_none_or(StepRecord::is_settled)
+}
+
+fn go_on(plan: &Plan, state: &RunState, phase: &PlanPhase, group: &[StepIndex]) -> Vec<Directive> {
+    let records = || group.iter().filter_map(|index| Some((*index, plan.steps.get(*index)?, state.steps.get(*index)?)));
+    let failed: Vec<StepIndex> = records()
+        .filter(|(_, _, record)| matches!(record.stage, Stage::Failed { .. }))
+        .map(|(index, ..)| index)
+        .collect();
+    if let Some(first) = failed.first() {
+        // What is under way beside it ends first; nothing new is begun.
+        let busy = records()
+            .any(|(_, _, record)| matches!(record.stage, Stage::Acting | Stage::Unproven | Stage::InDoubt { .. }));
+        if busy {
+            return records().filter_map(|(index, _, record)| look_at(state, index, record)).collect();
+        }
+        return vec![after_failure(plan, state, phase, *first, &failed)];
+    }
+    if let Some(question) = unanswered(plan, state, phase) {
+        return vec![question];
+    }
+    records()
+        .filter_map(|(index, step, record)| match (&step.question, &record.stage) {
+            (Some(_), _) if record.is_settled() => None,
+            (Some(human), _) => Some(match state.answers.get(&step.id) {
+                Some(Answer::No) => declined(state, &step.id),
+                _ => Directive::Ask(Question {
+                    id: step.id.clone(),
+                    text: human.text.clone(),
+                    kind: QuestionKind::Human { who: human.who.clone() },
+                    evidence: Vec::new(),
+                }),
+            }),
+            (None, Stage::Ready) => Some(Directive::Apply { step: index, attempt: record.attempts + 1 }),
+            (None, _) => look_at(state, index, record),
+        })
+        .collect()
+}
+
+/// How long to wait before the next look, in milliseconds: short at first, since most things that are
+/// waited for inside an outage come within a few, longer for what takes minutes.
+fn pause_ms(record: &StepRecord) -> u64 {
+    match record.looks {
+        0 => 0,
+        1..=50 => 10,
+        51..=100 => 50,
+        101..=200 => 250,
+        _ => 1_000,
+    }
+}
+
+fn look_at(_state: &RunState, index: StepIndex, record: &StepRecord) -> Option<Directive> {
+    match record.stage {
+        Stage::Waiting | Stage::NotYet { .. } | Stage::Unproven | Stage::InDoubt { .. } => {
+            Some(Directive::Observe { step: index, not_before_ms: record.looked_ms + pause_ms(record) })
+        }
+        Stage::Ready | Stage::Acting | Stage::Done { .. } | Stage::Failed { .. } | Stage::Missed { .. } => None,
+    }
+}
+
+/// The phase's confirmation, as long as it is open and nothing of the phase was begun.
+fn unanswered(plan: &Plan, state: &RunState, phase: &PlanPhase) -> Option<Directive> {
+    let text = phase.confirm.as_ref()?;
+    match state.answers.get(&phase.id) {
+        Some(Answer::No) => return Some(declined(state, &phase.id)),
+        Some(_) => return None,
+        None => {}
+    }
+    let kind = match (plan.mode, &plan.to) {
+        // What may lose data or leave a fence unproven is confirmed by typing, not by a keystroke.
+        (Mode::Emergency, Some(to)) => QuestionKind::ConfirmSite(to.to_string()),
+        _ => QuestionKind::Confirm,
+    };
+    let misses = plan.steps.iter().zip(&state.steps).filter_map(|(step, record)| match &record.stage {
+        Stage::Missed { why } => Some(format!("{}: {why}", step.id)),
+        _ => None,
+    });
+    Some(Directive::Ask(Question { id: phase.id.clone(), text: text.clone(), kind, evidence: misses.collect() }))
+}
+
+fn declined(state: &RunState, id: &str) -> Directive {
+    let changed = state.has_touched();
+    Directive::Finish(Verdict::Declined { changed }, format!("`{id}` was not confirmed"))
+}
+
+fn after_failure(
+    plan: &Plan,
+    state: &RunState,
+    phase: &PlanPhase,
+    first: StepIndex,
+    failed: &[StepIndex],
+) -> Directive {
+    let (Some(step), Some(record)) = (plan.steps.get(first), state.steps.get(first)) else {
+        return Directive::Finish(Verdict::Stopped, "a step is missing".to_owned());
+    };
+    let (why, doubt) = match &record.stage {
+        Stage::Failed { why, doubt } => (why.clone(), *doubt),
+        _ => (String::new(), false),
+    };
+    let mut reason = format!("{}: {why}", step.id);
+    if failed.len() > 1 {
+        reason = format!("{reason} (and {} more)", failed.len() - 1);
+    }
+    let may_back_out = plan.mode == Mode::Planned && may_undo_something(plan, state, phase.wave);
+    if step.on_failure == OnFailure::Ask && !doubt {
+        match state.answers.get(&step.id) {
+            None => {
+                return Directive::Ask(Question {
+                    id: step.id.clone(),
+                    text: format!("{} failed. What now?", step.id),
+                    kind: QuestionKind::Failure { may_pass: true, may_back_out },
+                    evidence: vec![why],
+                });
+            }
+            Some(Answer::BackOut) => {
+                return Directive::Record(What::BackOutBegan { reason, wave: phase.wave, by: None });
+            }
+            Some(_) => {}
+        }
+    }
+    if may_back_out && !(doubt && step.undo == Undo::Nothing) {
+        return Directive::Record(What::BackOutBegan { reason, wave: phase.wave, by: None });
+    }
+    let verdict = match (doubt, state.has_touched()) {
+        (true, _) => Verdict::InDoubt,
+        (false, true) => Verdict::Stopped,
+        (false, false) => Verdict::Refused,
+    };
+    Directive::Finish(verdict, reason)
+}
+
+/// Why the outage lasts too long, when it does and something can be done about it.
+fn outage_is_too_long(plan: &Plan, state: &RunState) -> Option<String> {
+    let lasted = state.now_ms.saturating_sub(state.outage_began_ms?);
+    let most = plan.outage_max_ms?;
+    (lasted >= most && may_still_back_out(plan, state)).then(|| {
+        format!(
+            "the write outage has lasted {}, and {} is the most that this estate allows",
+            spoken(lasted),
+            spoken(most)
+        )
+    })
+}
+
+fn may_still_back_out(plan: &Plan, state: &RunState) -> bool {
+    let wave = open_group(plan, state).and_then(|(phase, _)| phase.wave);
+    plan.mode == Mode::Planned
+        && state.back_out.is_none()
+        && to_undo(plan, state, wave).iter().any(|index| {
+            plan.steps.get(*index).is_some_and(|step| {
+                step.gives.iter().any(|fact| fact.kind == crate::runbook::signature::FactKind::Fenced)
+            })
+        })
+}
+
+fn may_undo_something(plan: &Plan, state: &RunState, wave: Option<u32>) -> bool {
+    !to_undo(plan, state, wave).is_empty()
+}
+
+/// What a back-out takes back, last first: what this run did or may have done, of services that have not
+/// passed their point of no return. A step outside the waves goes back only with the last wave standing.
+pub fn to_undo(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<StepIndex> {
+    let any_passed = plan.steps.iter().any(|step| step.services.iter().any(|service| state.has_passed(plan, service)));
+    let mut list: Vec<StepIndex> = plan
+        .steps
+        .iter()
+        .zip(&state.steps)
+        .enumerate()
+        .filter(|(index, (step, record))| {
+            let wave_fits = match plan.wave(*index) {
+                Some(own) => wave.is_none_or(|wave| wave == own),
+                None => !any_passed,
+            };
+            step.undo == Undo::Possible
+                && record.has_touched()
+                && wave_fits
+                && !step.services.iter().any(|service| state.has_passed(plan, service))
+        })
+        .map(|(index, _)| index)
+        .collect();
+    list.reverse();
+    list
+}
+
+fn go_back(plan: &Plan, state: &RunState) -> Vec<Directive> {
+    let Some(back_out) = &state.back_out else { return Vec::new() };
+    if state.steps.iter().any(|record| record.stage == Stage::Acting) {
+        return Vec::new();
+    }
+    let open = to_undo(plan, state, back_out.wave);
+    let gave_up = open.iter().find_map(|index| match &state.steps.get(*index)?.undo {
+        UndoStage::GaveUp { why } => Some(format!("{} could not be taken back: {why}", plan.steps.get(*index)?.id)),
+        _ => None,
+    });
+    if let Some(why) = gave_up {
+        return vec![Directive::Finish(
+            Verdict::Stopped,
+            format!("{why}; the run went back because {}", back_out.reason),
+        )];
+    }
+    let Some(last) = open.first() else {
+        let doubt = state
+            .steps
+            .iter()
+            .any(|record| matches!(record.stage, Stage::Failed { doubt: true, .. }) && record.has_touched());
+        let any_passed =
+            plan.steps.iter().any(|step| step.services.iter().any(|service| state.has_passed(plan, service)));
+        let verdict = match (doubt, any_passed) {
+            (true, _) => Verdict::InDoubt,
+            (false, true) => Verdict::Stopped,
+            (false, false) => Verdict::BackedOut,
+        };
+        return vec![Directive::Finish(verdict, back_out.reason.clone())];
+    };
+    // The steps of one group go back together, as they went forward together.
+    let group = plan.phases.iter().flat_map(|phase| &phase.groups).find(|group| group.contains(last));
+    open.iter()
+        .filter(|index| group.is_some_and(|group| group.contains(index)))
+        .filter_map(|index| {
+            let record = state.steps.get(*index)?;
+            match &record.undo {
+                UndoStage::No => Some(Directive::Undo { step: *index, attempt: 1, not_before_ms: 0 }),
+                UndoStage::Again { attempt, since_ms, .. } => {
+                    Some(Directive::Undo { step: *index, attempt: attempt + 1, not_before_ms: since_ms + 250 })
+                }
+                UndoStage::Acting { .. } | UndoStage::Undone | UndoStage::GaveUp { .. } => None,
+            }
+        })
+        .collect()
+}
+
+fn finish(plan: &Plan, state: &RunState) -> Directive {
+    let misses: Vec<&str> = plan
+        .steps
+        .iter()
+        .zip(&state.steps)
+        .filter(|(_, record)| matches!(record.stage, Stage::Missed { .. }))
+        .map(|(step, _)| step.id.as_str())
+        .collect();
+    if !misses.is_empty() {
+        return Directive::Finish(Verdict::DoneWithMisses, format!("done, except {}", misses.join(", ")));
+    }
+    if let Some(why) = objective_missed(plan, state) {
+        return Directive::Finish(Verdict::DoneWithMisses, why);
+    }
+    let changed = state.steps.iter().any(|record| matches!(record.stage, Stage::Done { how } if how != How::Already));
+    let reason = if changed { "every step is done" } else { "everything was so already; nothing was changed" };
+    Directive::Finish(Verdict::Done, reason.to_owned())
+}
+
+fn objective_missed(plan: &Plan, state: &RunState) -> Option<String> {
+    let began = state.outage_began_ms?;
+    let outage_ms = state.outage_ended_ms?.saturating_sub(began);
+    if let Some(most) = plan.outage_max_ms.filter(|most| plan.mode == Mode::Planned && outage_ms > *most) {
+        return Some(format!(
+            "done, but the write outage lasted {}, and {} is the objective",
+            spoken(outage_ms),
+            spoken(most)
+        ));
+    }
+    let total_ms = state.outage_ended_ms?;
+    let rto = plan.rto_ms.filter(|most| plan.mode == Mode::Emergency && total_ms > *most)?;
+    Some(format!("done, but recovery took {}, and {} is the objective", spoken(total_ms), spoken(rto)))
+}

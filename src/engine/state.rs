@@ -1,0 +1,592 @@
+//! The fold: a run's state is what its events make of it, and nothing else.
+//!
+//! Every transition of a step stands in [`RunState::fold`]. Resuming is folding again; a simulation is
+//! folding made-up events. An event that cannot follow on the state it meets is an error, not a panic
+//! and not a shrug: it means that the journal is not what this program wrote.
+
+use std::collections::BTreeMap;
+
+use super::action::{ActionError, Applied, Evidence, Fault, Observed};
+use super::event::{Answer, Event, Resolution, What};
+use super::plan::{Plan, PlanStep, StepIndex};
+use super::verdict::Verdict;
+use crate::base::name::ServiceName;
+use crate::runbook::bound::OnFailure;
+use crate::runbook::signature::{Effect, FactKind, Undo};
+
+/// How long a *blocked* look is repeated before it counts as a failure, in milliseconds. A replica that
+/// reconnects, or a server that is just going away, settles within this; anything else is a refusal.
+pub const SETTLE_MS: u64 = 2_000;
+
+/// Of looks that say nothing new, the journal keeps one in this many milliseconds.
+const KEEP_LOOK_MS: u64 = 1_000;
+
+/// What a run's events amount to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunState {
+    pub steps: Vec<StepRecord>,
+    /// Elapsed milliseconds of the last event.
+    pub now_ms: u64,
+    pub answers: BTreeMap<String, Answer>,
+    /// Questions that were put and not yet answered.
+    pub asked: Option<String>,
+    pub stop_asked: bool,
+    pub back_out: Option<BackOut>,
+    pub ended: Option<(Verdict, String)>,
+    /// When the first fence was begun.
+    pub outage_began_ms: Option<u64>,
+    /// When the last entrance led to the new site, or the last promotion ended where there is no entrance.
+    pub outage_ended_ms: Option<u64>,
+    next_seq: u64,
+}
+
+/// Going back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackOut {
+    pub reason: String,
+    /// The wave that goes back; `None` when everything that may goes back.
+    pub wave: Option<u32>,
+    pub began_ms: u64,
+}
+
+/// One step's record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRecord {
+    pub stage: Stage,
+    /// When it was first looked at in this segment of the run.
+    pub began_ms: Option<u64>,
+    /// When it was settled.
+    pub ended_ms: Option<u64>,
+    /// Looks since it began, and when the last one ended.
+    pub looks: u32,
+    pub looked_ms: u64,
+    /// When the last look that the journal kept ended.
+    pub kept_ms: u64,
+    /// Intentions to act, over the whole run.
+    pub attempts: u32,
+    /// What was seen before the first act: what an undo goes back to.
+    pub before: Option<Evidence>,
+    /// What was last seen.
+    pub evidence: Evidence,
+    pub undo: UndoStage,
+}
+
+/// Where a step is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    /// Not looked at yet.
+    Waiting,
+    /// Looked at; it is not so yet, or the look failed in a way that may pass. To be looked at again.
+    NotYet {
+        why: String,
+    },
+    /// To be applied.
+    Ready,
+    /// An intention is on disk and no outcome: the act is under way in this process.
+    Acting,
+    /// Acted, not proven: to be looked at until it is.
+    Unproven,
+    /// Perhaps done: to be looked at before anything else happens.
+    InDoubt {
+        why: String,
+    },
+    Done {
+        how: How,
+    },
+    /// Not done within its time, or refused.
+    Failed {
+        why: String,
+        doubt: bool,
+    },
+    /// Failed or passed over, and the run goes on without it.
+    Missed {
+        why: String,
+    },
+}
+
+/// How a step came to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// It was so when it was first looked at.
+    Already,
+    /// This run did it.
+    Did,
+    /// It was in doubt, and a look showed that it had been done.
+    Adopted,
+    /// It was carried out, and there is no way to see more.
+    Unverified,
+    /// A person said so.
+    Resolved,
+}
+
+/// Where a step's undo is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UndoStage {
+    No,
+    Acting {
+        attempt: u32,
+    },
+    /// Failed so far; to be tried again.
+    Again {
+        attempt: u32,
+        why: String,
+        since_ms: u64,
+    },
+    Undone,
+    GaveUp {
+        why: String,
+    },
+}
+
+/// An event that cannot follow on what came before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {seq} of the journal cannot follow on those before it: {what}")]
+pub struct Impossible {
+    pub seq: u64,
+    pub what: String,
+}
+
+impl StepRecord {
+    fn new() -> Self {
+        Self {
+            stage: Stage::Waiting,
+            began_ms: None,
+            ended_ms: None,
+            looks: 0,
+            looked_ms: 0,
+            kept_ms: 0,
+            attempts: 0,
+            before: None,
+            evidence: Evidence::default(),
+            undo: UndoStage::No,
+        }
+    }
+
+    /// Whether the run need not come back to it.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.stage, Stage::Done { .. } | Stage::Missed { .. })
+    }
+
+    /// Whether this run changed, or may have changed, something by it that still stands.
+    pub fn has_touched(&self) -> bool {
+        self.attempts > 0 && self.undo != UndoStage::Undone
+    }
+
+    fn settle(&mut self, stage: Stage, now_ms: u64) {
+        self.stage = stage;
+        self.ended_ms = Some(now_ms);
+    }
+
+    fn reopen(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.began_ms = None;
+        self.ended_ms = None;
+        self.looks = 0;
+    }
+}
+
+impl RunState {
+    /// The state before the first event.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            steps: plan.steps.iter().map(|_| StepRecord::new()).collect(),
+            now_ms: 0,
+            answers: BTreeMap::new(),
+            asked: None,
+            stop_asked: false,
+            back_out: None,
+            ended: None,
+            outage_began_ms: None,
+            outage_ended_ms: None,
+            next_seq: 0,
+        }
+    }
+
+    /// The state after all these events.
+    pub fn replay<'a>(plan: &Plan, events: impl IntoIterator<Item = &'a Event>) -> Result<Self, Impossible> {
+        let mut state = Self::new(plan);
+        for event in events {
+            state.fold(plan, event)?;
+        }
+        Ok(state)
+    }
+
+    /// The number that the next event must bear.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Whether a service has passed its point of no return: the intention to promote it is on disk.
+    pub fn has_passed(&self, plan: &Plan, service: &ServiceName) -> bool {
+        plan.steps.iter().zip(&self.steps).any(|(step, record)| {
+            step.undo == Undo::Impossible && record.attempts > 0 && step.services.first() == Some(service)
+        })
+    }
+
+    /// Whether anything was changed, or may have been.
+    pub fn has_touched(&self) -> bool {
+        self.steps.iter().any(StepRecord::has_touched)
+    }
+
+    /// Takes in a look that said nothing new, and says whether it was one. Such looks come every few
+    /// milliseconds while something is waited for; they count, but the journal keeps one a second of them.
+    pub fn absorb_repeat(&mut self, plan: &Plan, what: &What, elapsed_ms: u64) -> bool {
+        let (What::Looked { step: index, .. } | What::LookFailed { step: index, .. }) = what else { return false };
+        let (Some(step), Some(record)) = (plan.steps.get(*index), self.steps.get(*index)) else { return false };
+        let now_ms = self.now_ms.max(elapsed_ms);
+        if record.looks == 0 || record.is_settled() || now_ms.saturating_sub(record.kept_ms) >= KEEP_LOOK_MS {
+            return false;
+        }
+        let mut after = record.clone();
+        match what {
+            What::Looked { observed, .. } => after.looked(step, observed, now_ms),
+            What::LookFailed { error, .. } => after.look_failed(step, error, now_ms),
+            _ => return false,
+        }
+        if std::mem::discriminant(&after.stage) != std::mem::discriminant(&record.stage) {
+            return false;
+        }
+        after.looks = after.looks.saturating_add(1);
+        after.looked_ms = now_ms;
+        self.now_ms = now_ms;
+        if let Some(record) = self.steps.get_mut(*index) {
+            *record = after;
+        }
+        true
+    }
+
+    /// Takes in one event.
+    pub fn fold(&mut self, plan: &Plan, event: &Event) -> Result<(), Impossible> {
+        let impossible = |what: &str| Impossible { seq: event.seq, what: what.to_owned() };
+        if event.seq != self.next_seq {
+            return Err(impossible("its number is out of order"));
+        }
+        self.next_seq += 1;
+        self.now_ms = self.now_ms.max(event.elapsed_ms);
+        match &event.what {
+            What::Started { .. } if event.seq == 0 => {}
+            What::Started { .. } => return Err(impossible("a run begins only once")),
+            What::Resumed { .. } => self.resume(plan),
+            What::StopAsked => self.stop_asked = true,
+            What::TimePassed | What::Noted { .. } => {}
+            What::Ended { verdict, reason } => self.ended = Some((*verdict, reason.clone())),
+            What::Asked { question } => self.asked = Some(question.id.clone()),
+            What::Answered { question, answer, .. } => self.answer(plan, question, *answer),
+            What::BackOutBegan { reason, wave, .. } => {
+                self.ended = None;
+                self.stop_asked = false;
+                self.back_out = Some(BackOut { reason: reason.clone(), wave: *wave, began_ms: self.now_ms });
+            }
+            What::Looked { step, .. }
+            | What::LookFailed { step, .. }
+            | What::Intended { step, .. }
+            | What::Acted { step, .. }
+            | What::ActFailed { step, .. }
+            | What::UndoIntended { step, .. }
+            | What::Undone { step, .. }
+            | What::UndoFailed { step, .. }
+            | What::Resolved { step, .. } => {
+                let index = *step;
+                let (Some(step), true) = (plan.steps.get(index), index < self.steps.len()) else {
+                    return Err(impossible("there is no such step"));
+                };
+                self.fold_step(plan, index, step, &event.what).map_err(|what| impossible(&what))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fold_step(&mut self, plan: &Plan, index: StepIndex, step: &PlanStep, what: &What) -> Result<(), String> {
+        let now_ms = self.now_ms;
+        let after_no_return = is_past_every_no_return(plan, &self.steps, index);
+        let Some(record) = self.steps.get_mut(index) else { return Ok(()) };
+        let stage = record.stage.clone();
+        match (what, stage) {
+            (
+                What::Looked { observed, .. },
+                Stage::Waiting | Stage::NotYet { .. } | Stage::Ready | Stage::Unproven | Stage::InDoubt { .. },
+            ) => {
+                record.begin_look(now_ms);
+                record.looked(step, observed, now_ms);
+            }
+            (
+                What::LookFailed { error, .. },
+                Stage::Waiting | Stage::NotYet { .. } | Stage::Ready | Stage::Unproven | Stage::InDoubt { .. },
+            ) => {
+                record.begin_look(now_ms);
+                record.look_failed(step, error, now_ms);
+            }
+            (What::Intended { attempt, .. }, Stage::Ready) if *attempt == record.attempts + 1 => {
+                record.attempts = *attempt;
+                if record.before.is_none() {
+                    record.before = Some(record.evidence.clone());
+                }
+                record.stage = Stage::Acting;
+            }
+            (What::Acted { applied, .. }, Stage::Acting) => match applied {
+                Applied::Proven(evidence) => {
+                    record.evidence = evidence.clone();
+                    record.settle(Stage::Done { how: How::Did }, now_ms);
+                }
+                Applied::Unproven(evidence) => {
+                    record.evidence = evidence.clone();
+                    record.stage = Stage::Unproven;
+                }
+            },
+            (What::ActFailed { error, .. }, Stage::Acting) => record.act_failed(step, error, now_ms),
+            (What::UndoIntended { attempt, .. }, _) => record.undo = UndoStage::Acting { attempt: *attempt },
+            (What::Undone { evidence, .. }, _) if matches!(record.undo, UndoStage::Acting { .. }) => {
+                record.undo = UndoStage::Undone;
+                record.evidence = evidence.clone();
+            }
+            (What::UndoFailed { error, .. }, _) => record.undo_failed(step, error, self.back_out.as_ref(), now_ms)?,
+            (What::Resolved { verdict, reason, .. }, Stage::Failed { .. } | Stage::InDoubt { .. }) => match verdict {
+                Resolution::Done => record.settle(Stage::Done { how: How::Resolved }, now_ms),
+                Resolution::NotDone => record.reopen(Stage::Waiting),
+                Resolution::Skip => record.settle(Stage::Missed { why: format!("skipped by hand: {reason}") }, now_ms),
+            },
+            (what, stage) => return Err(format!("{} in stage {stage:?}", name_of(what))),
+        }
+        // A check that fails when there is no way back and nothing waits for it does not hold up the rest.
+        if let Stage::Failed { why, doubt: false } = &record.stage {
+            let why = why.clone();
+            let late_check = step.effect == Effect::Look && after_no_return && plan.wave(index).is_none();
+            if step.on_failure == OnFailure::GoOn || late_check {
+                record.settle(Stage::Missed { why }, now_ms);
+            }
+        }
+        self.fold_outage(index, step, what);
+        Ok(())
+    }
+
+    /// The engine's own figure of the write outage: from the first fence to the last redirection.
+    fn fold_outage(&mut self, index: StepIndex, step: &PlanStep, what: &What) {
+        let gives = |kind| step.gives.iter().any(|fact| fact.kind == kind);
+        if matches!(what, What::Intended { .. }) && gives(FactKind::Fenced) && self.outage_began_ms.is_none() {
+            self.outage_began_ms = Some(self.now_ms);
+        }
+        let did = self
+            .steps
+            .get(index)
+            .is_some_and(|record| matches!(record.stage, Stage::Done { how } if how != How::Already));
+        if did && self.outage_began_ms.is_some() && (gives(FactKind::Led) || gives(FactKind::Promoted)) {
+            self.outage_ended_ms = Some(self.now_ms);
+        }
+    }
+
+    fn answer(&mut self, plan: &Plan, question: &str, answer: Answer) {
+        self.asked = None;
+        self.answers.insert(question.to_owned(), answer);
+        let now_ms = self.now_ms;
+        let Some(index) = plan.find(question) else { return };
+        let (Some(step), Some(record)) = (plan.steps.get(index), self.steps.get_mut(index)) else { return };
+        let is_human = step.question.is_some();
+        match answer {
+            Answer::Yes if is_human => record.settle(Stage::Done { how: How::Resolved }, now_ms),
+            Answer::Retry => {
+                self.answers.remove(question);
+                record.reopen(Stage::Waiting);
+            }
+            Answer::Pass => {
+                let why = match &record.stage {
+                    Stage::Failed { why, .. } => why.clone(),
+                    _ => "passed over".to_owned(),
+                };
+                record.settle(Stage::Missed { why }, now_ms);
+            }
+            Answer::Yes | Answer::No | Answer::BackOut => {}
+        }
+    }
+
+    /// What a new process may still believe: that things were done, not that they still hold.
+    fn resume(&mut self, plan: &Plan) {
+        self.ended = None;
+        self.stop_asked = false;
+        self.asked = None;
+        self.answers.retain(|_, answer| matches!(answer, Answer::Yes | Answer::Pass));
+        let passed: Vec<bool> = plan
+            .steps
+            .iter()
+            .map(|step| !step.services.is_empty() && step.services.iter().all(|service| self.has_passed(plan, service)))
+            .collect();
+        for ((step, record), passed) in plan.steps.iter().zip(&mut self.steps).zip(passed) {
+            match &record.stage {
+                Stage::Acting => record.reopen(Stage::InDoubt { why: "the run was cut off while it acted".to_owned() }),
+                Stage::Failed { why, doubt: true } => {
+                    let why = why.clone();
+                    record.reopen(Stage::InDoubt { why });
+                }
+                Stage::Waiting | Stage::NotYet { .. } | Stage::Ready | Stage::Failed { .. } => {
+                    record.reopen(Stage::Waiting);
+                }
+                Stage::Unproven | Stage::InDoubt { .. } => record.began_ms = None,
+                // Old proof is no proof: what a promotion rests on is looked at again.
+                Stage::Done { .. } if step.guard && !step.gives.is_empty() && !passed => record.reopen(Stage::Waiting),
+                Stage::Done { .. } | Stage::Missed { .. } => {}
+            }
+            match record.undo.clone() {
+                UndoStage::Acting { attempt } | UndoStage::Again { attempt, .. } => {
+                    let why = "the run was cut off while it took this back".to_owned();
+                    record.undo = UndoStage::Again { attempt, why, since_ms: self.now_ms };
+                }
+                UndoStage::GaveUp { why } => record.undo = UndoStage::Again { attempt: 1, why, since_ms: self.now_ms },
+                UndoStage::No | UndoStage::Undone => {}
+            }
+        }
+    }
+}
+
+impl StepRecord {
+    fn begin_look(&mut self, now_ms: u64) {
+        self.began_ms.get_or_insert(now_ms);
+        self.looks = self.looks.saturating_add(1);
+        self.looked_ms = now_ms;
+        self.kept_ms = now_ms;
+    }
+
+    fn is_late(&self, within_ms: u64, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.began_ms.unwrap_or(now_ms)) >= within_ms
+    }
+
+    fn looked(&mut self, step: &PlanStep, observed: &Observed, now_ms: u64) {
+        let acted = matches!(self.stage, Stage::Unproven);
+        let doubt = matches!(self.stage, Stage::InDoubt { .. });
+        match observed {
+            Observed::Satisfied(evidence) => {
+                let how = match (acted, doubt, self.attempts) {
+                    (_, true, _) => How::Adopted,
+                    (true, ..) | (.., 1..) => How::Did,
+                    _ => How::Already,
+                };
+                self.evidence = evidence.clone();
+                self.settle(Stage::Done { how }, now_ms);
+            }
+            Observed::Pending(evidence) => {
+                if !acted {
+                    self.evidence = evidence.clone();
+                }
+                let waits = acted || step.effect == Effect::Look;
+                if waits && self.is_late(step.within_ms, now_ms) {
+                    let why = format!("{} after {}", evidence.summary, crate::base::quantity::spoken(step.within_ms));
+                    self.settle(Stage::Failed { why, doubt: false }, now_ms);
+                } else if acted {
+                    // Carried out, and not to be seen yet: look on, do not act again.
+                } else if step.effect == Effect::Look {
+                    self.stage = Stage::NotYet { why: evidence.summary.clone() };
+                } else if doubt && step.effect == Effect::Once {
+                    let why = format!(
+                        "whether it was done is not known, and it must not be done twice: {}",
+                        evidence.summary
+                    );
+                    self.settle(Stage::Failed { why, doubt: true }, now_ms);
+                } else if self.attempts > 0 && self.is_late(step.within_ms, now_ms) {
+                    self.settle(Stage::Failed { why: evidence.summary.clone(), doubt: false }, now_ms);
+                } else {
+                    self.stage = Stage::Ready;
+                }
+            }
+            Observed::Blocked { reason, .. } => {
+                let settle_ms = SETTLE_MS.min(step.within_ms);
+                if self.is_late(settle_ms, now_ms) {
+                    self.settle(Stage::Failed { why: reason.clone(), doubt: false }, now_ms);
+                } else if !acted && !doubt {
+                    self.stage = Stage::NotYet { why: reason.clone() };
+                }
+            }
+            Observed::Unknown(why) => match (acted, doubt) {
+                (true, _) => self.settle(Stage::Done { how: How::Unverified }, now_ms),
+                (_, true) if step.effect == Effect::Idempotent && !step.guard => self.stage = Stage::Ready,
+                (_, true) => self.settle(Stage::Failed { why: why.clone(), doubt: true }, now_ms),
+                // An action that cannot be seen before it is carried out is carried out; one that protects data is not.
+                _ if !step.guard && step.effect != Effect::Look => {
+                    self.evidence = Evidence::new(why.clone());
+                    self.stage = Stage::Ready;
+                }
+                _ => self.settle(Stage::Failed { why: why.clone(), doubt: false }, now_ms),
+            },
+        }
+    }
+
+    fn look_failed(&mut self, step: &PlanStep, error: &ActionError, now_ms: u64) {
+        let doubt = matches!(self.stage, Stage::InDoubt { .. });
+        let acted = matches!(self.stage, Stage::Unproven);
+        let give_up = error.fault == Fault::Refused || self.is_late(step.within_ms, now_ms);
+        if give_up {
+            self.settle(Stage::Failed { why: error.message.clone(), doubt: doubt || acted }, now_ms);
+        } else if !doubt && !acted {
+            self.stage = Stage::NotYet { why: error.message.clone() };
+        }
+    }
+
+    fn act_failed(&mut self, step: &PlanStep, error: &ActionError, now_ms: u64) {
+        let why = error.message.clone();
+        self.stage = match error.fault {
+            Fault::Refused => Stage::Failed { why, doubt: false },
+            Fault::Transient | Fault::Unreachable if self.is_late(step.within_ms, now_ms) => {
+                Stage::Failed { why, doubt: false }
+            }
+            Fault::Transient | Fault::Unreachable => Stage::NotYet { why },
+            Fault::InDoubt => Stage::InDoubt { why },
+        };
+        if matches!(self.stage, Stage::Failed { .. }) {
+            self.ended_ms = Some(now_ms);
+        }
+    }
+
+    fn undo_failed(
+        &mut self,
+        step: &PlanStep,
+        error: &ActionError,
+        back_out: Option<&BackOut>,
+        now_ms: u64,
+    ) -> Result<(), String> {
+        let UndoStage::Acting { attempt } = self.undo else {
+            return Err("an undo failed that was not under way".to_owned());
+        };
+        let why = error.message.clone();
+        let began_ms = back_out.map_or(now_ms, |back_out| back_out.began_ms);
+        // An undo has a time budget of its own: as long as the step, but never less than a minute.
+        let budget_ms = step.within_ms.max(60_000);
+        let give_up = error.fault == Fault::Refused || now_ms.saturating_sub(began_ms) >= budget_ms;
+        self.undo =
+            if give_up { UndoStage::GaveUp { why } } else { UndoStage::Again { attempt, why, since_ms: now_ms } };
+        Ok(())
+    }
+}
+
+/// Whether every step before this one that cannot be undone is done, and there is one.
+fn is_past_every_no_return(plan: &Plan, records: &[StepRecord], index: StepIndex) -> bool {
+    let mut any = false;
+    for (step, record) in plan.steps.iter().zip(records).take(index) {
+        if step.undo == Undo::Impossible {
+            any = true;
+            if !matches!(record.stage, Stage::Done { .. }) {
+                return false;
+            }
+        }
+    }
+    any
+}
+
+fn name_of(what: &What) -> &'static str {
+    match what {
+        What::Started { .. } => "started",
+        What::Resumed { .. } => "resumed",
+        What::Looked { .. } => "looked",
+        What::LookFailed { .. } => "look_failed",
+        What::Intended { .. } => "intended",
+        What::Acted { .. } => "acted",
+        What::ActFailed { .. } => "act_failed",
+        What::BackOutBegan { .. } => "back_out_began",
+        What::UndoIntended { .. } => "undo_intended",
+        What::Undone { .. } => "undone",
+        What::UndoFailed { .. } => "undo_failed",
+        What::Asked { .. } => "asked",
+        What::Answered { .. } => "answered",
+        What::Resolved { .. } => "resolved",
+        What::StopAsked => "stop_asked",
+        What::TimePassed => "time_passed",
+        What::Noted { .. } => "noted",
+        What::Ended { .. } => "ended",
+    }
+}

@@ -1,0 +1,112 @@
+//! Appending events, durably.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::chain::{self, Hash};
+use super::lock::{Held, LEASE_MS};
+use super::{Store, StoreError};
+use crate::engine::event::Event;
+use crate::engine::ports::{Journal, JournalError};
+
+/// Writes the events of one run, under its lock.
+///
+/// Events that need not be durable wait in memory and are written by the next one that must be, in the
+/// same transaction and so in order: a look costs no sync of its own, and a crash loses only looks.
+#[derive(Debug)]
+pub struct Writer {
+    connection: Connection,
+    held: Held,
+    head: Hash,
+    waiting: Vec<(u64, String)>,
+    now_ms: fn() -> i64,
+}
+
+impl Store {
+    /// Begins a run's journal and gives its writer; `now_ms` tells the wall clock in milliseconds.
+    pub fn begin_run(self, held: Held, began_at: &str, now_ms: fn() -> i64) -> Result<Writer, StoreError> {
+        let head = chain::root(&held.run);
+        self.connection.execute(
+            "insert into run (id, estate, began_at, root) values (?, ?, ?, ?)",
+            params![held.run, held.estate, began_at, head.as_slice()],
+        )?;
+        Ok(Writer { connection: self.connection, held, head, waiting: Vec::new(), now_ms })
+    }
+
+    /// Goes on with a run's journal.
+    pub fn continue_run(self, held: Held, now_ms: fn() -> i64) -> Result<Writer, StoreError> {
+        let head: Option<Vec<u8>> = self
+            .connection
+            .query_row("select hash from event where run = ? order by seq desc limit 1", [&held.run], |row| row.get(0))
+            .optional()?;
+        let head = match head {
+            Some(bytes) => Hash::try_from(bytes.as_slice()).map_err(|_| StoreError::Damaged {
+                run: held.run.clone(),
+                seq: 0,
+                why: "its last hash has the wrong length".to_owned(),
+            })?,
+            None => chain::root(&held.run),
+        };
+        Ok(Writer { connection: self.connection, held, head, waiting: Vec::new(), now_ms })
+    }
+}
+
+impl Writer {
+    /// The hash of the last event written, in hex.
+    pub fn head(&self) -> String {
+        chain::hex(&self.head)
+    }
+
+    /// Gives the lock back.
+    pub fn release(self) -> Result<(), StoreError> {
+        self.connection
+            .execute("delete from lock where estate = ? and token = ?", params![self.held.estate, self.held.token])?;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), JournalError> {
+        let disk = |error: rusqlite::Error| JournalError::Disk(error.to_string());
+        let mut head = self.head;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(disk)?;
+        let renewed = transaction
+            .execute(
+                "update lock set lease_until_ms = ? where estate = ? and token = ?",
+                params![(self.now_ms)() + LEASE_MS, self.held.estate, self.held.token],
+            )
+            .map_err(disk)?;
+        if renewed == 0 {
+            let now: Option<String> = transaction
+                .query_row("select owner from lock where estate = ?", [&self.held.estate], |row| row.get(0))
+                .optional()
+                .map_err(disk)?;
+            return Err(JournalError::LockLost(
+                now.map_or_else(|| "it was given back".to_owned(), |owner| format!("it is {owner}'s")),
+            ));
+        }
+        {
+            let mut insert = transaction
+                .prepare_cached("insert into event (run, seq, body, hash) values (?, ?, ?, ?)")
+                .map_err(disk)?;
+            for (seq, body) in &self.waiting {
+                head = chain::link(&head, body);
+                let seq = i64::try_from(*seq).map_err(|_| JournalError::Disk("too many events".to_owned()))?;
+                insert.execute(params![self.held.run, seq, body, head.as_slice()]).map_err(disk)?;
+            }
+        }
+        transaction.commit().map_err(disk)?;
+        self.head = head;
+        self.waiting.clear();
+        Ok(())
+    }
+}
+
+impl Journal for Writer {
+    fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError> {
+        let body = serde_json::to_string(event).map_err(|error| JournalError::Disk(error.to_string()))?;
+        self.waiting.push((event.seq, body));
+        if durable { self.flush() } else { Ok(()) }
+    }
+
+    fn renew(&mut self) -> Result<(), JournalError> {
+        self.flush()
+    }
+}
