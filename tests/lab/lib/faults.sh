@@ -37,13 +37,13 @@ lab_boot() {
     need_lab
     raise_host "$host"
     start_sshd "$host"
+    sshd_answers "$host"
     if is_db_host "$host"; then
         [[ $postgres == no ]] || lab_pg-start "$host"
     else
         start_web "$host"
         wait_until 10 web_answers "$host" || fail "the web server of $host does not answer; see $dir/$host/*.log"
     fi
-    wait_until 10 answers "$(address_of "$host")" "$ssh_port" || fail "sshd of $host does not answer; see $dir/$host/sshd.log"
 }
 
 lab_pg-start() {

@@ -4,6 +4,9 @@
 # On loopback a host is a set of processes. They are told apart by the mark that the lab and sshd put into the
 # environment, by the folder that they work in or log to, and by their ancestors: a server that was started over ssh
 # by the program under test belongs to the host as well.
+#
+# Above them is an init of the host's own. It reaps: a killed postmaster whose parent does not, and the first process of
+# many containers does not, stays a zombie, and PostgreSQL takes a zombie for a server that runs.
 
 # in_host HOST COMMAND…: as the server user, on the host.
 in_host() {
@@ -71,14 +74,21 @@ signal() { # signal NAME PID…
     kill -s "$@" 2>/dev/null || true
 }
 
-# Everything of the host dies at once, as far as one can without taking its network away.
+# Everything of the host dies at once, as far as one can without taking its network away; its init goes last, when it has
+# reaped the rest.
 kill_host() {
-    local host=$1 pids end=$((${EPOCHREALTIME/./} + 10000000))
+    local host=$1 pids rest pid end=$((${EPOCHREALTIME/./} + 10000000))
     while :; do
         mapfile -t pids < <(pids_of_host "$host")
         ((${#pids[@]})) || return 0
-        signal KILL "${pids[@]}"
         ((${EPOCHREALTIME/./} < end)) || fail "some processes of $host survive SIGKILL: ${pids[*]}"
+        rest=()
+        for pid in "${pids[@]}"; do
+            # The listener is the init's own child: when it is gone, the init goes too.
+            grep -qsE '^tini|listener' "/proc/$pid/cmdline" || rest+=("$pid")
+        done
+        ((${#rest[@]})) || rest=("${pids[@]}")
+        signal KILL "${rest[@]}"
         sleep 0.02
     done
 }
@@ -110,8 +120,13 @@ CONFIG
 start_sshd() {
     local host=$1
     [[ -z $(pids_named "$host" sshd) ]] || return 0
-    [[ $mode == loopback ]] || mkdir -p /run/sshd
-    start "$host" sshd.log /usr/sbin/sshd -D -e -f "$dir/$host/ssh/sshd_config"
+    local init=(tini -s --)
+    [[ $mode == loopback ]] || init=()
+    start "$host" sshd.log "${init[@]}" /usr/sbin/sshd -D -e -f "$dir/$host/ssh/sshd_config"
+}
+
+sshd_answers() {
+    wait_until 10 answers "$(address_of "$1")" "$ssh_port" || fail "sshd of $1 does not answer; see $dir/$1/sshd.log"
 }
 
 answers() { # answers ADDRESS PORT: does something accept connections there?
@@ -123,7 +138,7 @@ answers() { # answers ADDRESS PORT: does something accept connections there?
 operator_ssh() {
     local host=$1
     shift
-    ssh -F none -i "$dir/keys/operator" -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=3 \
+    timeout --foreground "${ssh_time:-3600}" ssh -F none -i "$dir/keys/operator" -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=3 \
         -o "UserKnownHostsFile=$dir/keys/known_hosts" -o StrictHostKeyChecking=yes -p "$ssh_port" \
         "$server_user@$(address_of "$host")" "$@"
 }

@@ -2,8 +2,7 @@
 # Debian's packages: what is needed, and installing it without leaving a service running.
 
 packages=(postgresql openssh-server openssh-client pdns-server pdns-backend-sqlite3 bind9 bind9-utils
-    bind9-dnsutils nginx-light sqlite3 openssl iproute2 util-linux procps)
-hosts_packages=(tini)
+    bind9-dnsutils nginx-light sqlite3 openssl iproute2 util-linux procps tini)
 # Packages that bring a service, with the name that init knows it by.
 service_of=("postgresql:postgresql" "openssh-server:ssh" "pdns-server:pdns" "bind9:named" "nginx-light:nginx")
 policy=/usr/sbin/policy-rc.d
@@ -15,9 +14,8 @@ to_root=()
 is_installed() { [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]; }
 
 missing_packages() {
-    local package wanted=("${packages[@]}")
-    [[ $mode != hosts ]] || wanted+=("${hosts_packages[@]}")
-    for package in "${wanted[@]}"; do
+    local package
+    for package in "${packages[@]}"; do
         is_installed "$package" || printf '%s\n' "$package"
     done
 }

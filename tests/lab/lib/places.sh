@@ -22,8 +22,8 @@ if [[ ! $number =~ ^[0-9]{1,3}$ ]] || ((10#$number < 2 || 10#$number > 250)); th
 fi
 number=$((10#$number))
 dir=${SWITCHBACK_LAB_DIR:-/var/tmp/switchback-lab-$number}
-[[ $dir == /* && $dir != *[[:space:]\'\"]* ]] ||
-    misuse "SWITCHBACK_LAB_DIR must be an absolute path without spaces and quotes"
+[[ $dir =~ ^/[A-Za-z0-9/._-]+$ ]] ||
+    misuse "SWITCHBACK_LAB_DIR must be an absolute path of letters, digits and / . _ -"
 # `<dir>/a-db/run/.s.PGSQL.5432` and ssh's control sockets must fit in 107 bytes.
 ((${#dir} <= 60)) || misuse "SWITCHBACK_LAB_DIR is ${#dir} bytes long, 60 fit (Unix sockets lie below it)"
 

@@ -132,13 +132,15 @@ write_passfile() {
     own "$dir/$host/home" "$dir/$host/run"
 }
 
-# A server that is a process is not yet one that answers: -w waits for that.
+# Over ssh, as the program under test would: so the server is a child of the host's init. -w waits until it answers.
 start_postgres() {
-    local host=$1
-    # shellcheck disable=SC2016  # the inner shell expands these
-    in_host "$host" sh -c 'cd "$1" && exec "$2/pg_ctl" start --wait --timeout=60 --silent --pgdata="$3" --log="$1/postgres.log"' \
-        sh "$dir/$host" "$(pg_bin)" "$(data_of "$host")" >/dev/null 9>&- ||
-        fail "PostgreSQL does not start on $host; see $dir/$host/postgres.log"
+    local host=$1 start
+    start="cd $dir/$host && exec $(pg_bin)/pg_ctl start -w -t 60 -s -D $(data_of "$host") -l $dir/$host/postgres.log"
+    if [[ $mode == hosts ]]; then
+        in_host "$host" sh -c "$start" </dev/null >"$dir/pg_ctl.out" 2>&1 9>&-
+    else
+        ssh_time=90 operator_ssh "$host" "$start" </dev/null >"$dir/pg_ctl.out" 2>&1
+    fi || fail "PostgreSQL does not start on $host: $(tail -n 1 "$dir/pg_ctl.out"); see $dir/$host/postgres.log"
 }
 
 stop_postgres() { # stop_postgres HOST MODE

@@ -36,7 +36,11 @@ lab_up() {
     make_dns
     write_estate
     for host in "${ssh_hosts[@]}"; do own "$dir/$host"; done
-    for host in "${all_hosts[@]}"; do raise_host "$host"; done
+    for host in "${db_hosts[@]}"; do
+        raise_host "$host"
+        start_sshd "$host"
+        sshd_answers "$host"
+    done
     make_databases
     for host in "${all_hosts[@]}"; do fell_host "$host"; done
     keep_template
@@ -63,13 +67,11 @@ start_all() {
     for host in "${all_hosts[@]}"; do raise_host "$host"; done
     start_dns
     for host in "${ssh_hosts[@]}"; do start_sshd "$host"; done
+    for host in "${ssh_hosts[@]}"; do sshd_answers "$host"; done
     # The primary first: a standby that finds nobody waits five seconds before it asks again.
     start_postgres a-db
     start_postgres b-db
     for host in "${web_hosts[@]}"; do start_web "$host"; done
-    for host in "${ssh_hosts[@]}"; do
-        wait_until 10 answers "$(address_of "$host")" "$ssh_port" || fail "sshd of $host does not answer; see $dir/$host/sshd.log"
-    done
     for host in "${web_hosts[@]}"; do
         wait_until 10 web_answers "$host" || fail "the web server of $host does not answer; see $dir/$host/*.log"
     done
