@@ -4,8 +4,13 @@
 //! formatter, so that it cannot reach a journal or a message by accident; the one way to the text
 //! is [`Secret::expose`], which reads as what it is.
 
+pub mod pgpass;
+mod read;
+
 use std::fmt;
 use std::path::PathBuf;
+
+pub use read::BadSecret;
 
 /// Where a secret lies.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -44,5 +49,18 @@ impl fmt::Debug for Secret {
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// The reference, never what it leads to. Of a command only the program is named: arguments are
+/// where people put things that they should not.
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "secret file `{}`", path.display()),
+            Self::Env(variable) => write!(f, "environment variable `{variable}`"),
+            Self::Command(argv) => write!(f, "secret command `{}`", argv.first().map_or("", String::as_str)),
+            Self::Pgpass(path) => write!(f, "password file `{}`", path.display()),
+        }
     }
 }
