@@ -30,6 +30,14 @@ pub struct Accepted {
     pub data_loss: BTreeMap<ServiceName, String>,
 }
 
+impl Accepted {
+    /// Adds what was accepted later.
+    pub fn extend(&mut self, more: Self) {
+        self.unfenced.extend(more.unfenced);
+        self.data_loss.extend(more.data_loss);
+    }
+}
+
 /// Evidence of earlier steps of the run, filled by the driver and filled again from the journal on a
 /// resume. For comparisons and waiting times only: a proof is always looked at anew.
 #[derive(Debug, Clone, Default)]

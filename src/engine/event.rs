@@ -33,7 +33,7 @@ pub enum What {
     /// The run began. Always the first event, and only that.
     Started { format: u32, plan: Box<Plan>, accepted: serde_json::Value, by: Owner },
     /// Another process went on with it. What was in flight is in doubt.
-    Resumed { by: Owner, reason: Option<String> },
+    Resumed { by: Owner, reason: Option<String>, accepted: serde_json::Value },
     /// A look ended.
     Looked { step: StepIndex, observed: Observed },
     /// A look did not.

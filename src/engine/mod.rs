@@ -3,7 +3,8 @@
 //! * [`action`]: a step is a question, an act and a proof.
 //! * [`plan`]: a runbook bound to an estate, as the engine carries it out: a flat list of steps.
 //! * [`event`]: what a run's journal holds. History is the state.
-//! * [`state`]: the fold of events; every transition of a step stands there.
+//! * [`state`]: the fold of events; what a resume still believes, what an answer means, the outage.
+//! * `step`: one step's stages and transitions.
 //! * [`machine`]: reads a state and says what is to be done next. No clock, no IO, no async.
 //! * [`driver`]: the one loop: ask the machine, do it, append the event, tell the reporter. No judgement.
 //! * [`rehearsal`]: the dry-run: every look, no touch.
@@ -17,4 +18,5 @@ pub mod plan;
 pub mod ports;
 pub mod rehearsal;
 pub mod state;
+mod step;
 pub mod verdict;

@@ -1,0 +1,6 @@
+//! The real machine and driver over a toy world: two databases, an entrance, and a process that can die
+//! at any call and at any journal write.
+
+mod sweep;
+mod transitions;
+mod world;

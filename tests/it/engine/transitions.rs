@@ -1,0 +1,111 @@
+//! Every pair of a step's stage and an event is handled, or declared impossible.
+
+use switchback::engine::action::{ActionError, Applied, Evidence, Fault, Observed};
+use switchback::engine::event::{Event, Resolution, What};
+use switchback::engine::state::{How, RunState, Stage};
+use switchback::runbook::bound::Mode;
+
+use super::world::{owner, plan};
+
+fn stages() -> Vec<Stage> {
+    let why = || "why".to_owned();
+    vec![
+        Stage::Waiting,
+        Stage::NotYet { why: why() },
+        Stage::Ready,
+        Stage::Acting,
+        Stage::Unproven,
+        Stage::InDoubt { why: why() },
+        Stage::Done { how: How::Did },
+        Stage::Failed { why: why(), doubt: false },
+        Stage::Failed { why: why(), doubt: true },
+        Stage::Missed { why: why() },
+    ]
+}
+
+fn name(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Waiting => "waiting",
+        Stage::NotYet { .. } => "not yet",
+        Stage::Ready => "ready",
+        Stage::Acting => "acting",
+        Stage::Unproven => "unproven",
+        Stage::InDoubt { .. } => "in doubt",
+        Stage::Done { .. } => "done",
+        Stage::Failed { doubt: false, .. } => "failed",
+        Stage::Failed { doubt: true, .. } => "failed in doubt",
+        Stage::Missed { .. } => "missed",
+    }
+}
+
+fn events() -> Vec<(&'static str, What)> {
+    let step = 0;
+    let seen = || Evidence::new("seen");
+    let error = |fault| ActionError::new(fault, "no");
+    vec![
+        ("satisfied", What::Looked { step, observed: Observed::Satisfied(seen()) }),
+        ("pending", What::Looked { step, observed: Observed::Pending(seen()) }),
+        (
+            "blocked",
+            What::Looked {
+                step,
+                observed: Observed::Blocked { until: None, reason: "no".to_owned(), evidence: seen() },
+            },
+        ),
+        ("unknown", What::Looked { step, observed: Observed::Unknown("?".to_owned()) }),
+        ("look refused", What::LookFailed { step, error: error(Fault::Refused) }),
+        ("look failed", What::LookFailed { step, error: error(Fault::Transient) }),
+        ("intended", What::Intended { step, attempt: 1 }),
+        ("proven", What::Acted { step, attempt: 1, applied: Applied::Proven(seen()) }),
+        ("unproven", What::Acted { step, attempt: 1, applied: Applied::Unproven(seen()) }),
+        ("act refused", What::ActFailed { step, attempt: 1, error: error(Fault::Refused) }),
+        ("act transient", What::ActFailed { step, attempt: 1, error: error(Fault::Transient) }),
+        ("act in doubt", What::ActFailed { step, attempt: 1, error: error(Fault::InDoubt) }),
+        (
+            "resolved done",
+            What::Resolved { step, verdict: Resolution::Done, reason: "r".to_owned(), by: "p".to_owned() },
+        ),
+        (
+            "resolved not done",
+            What::Resolved { step, verdict: Resolution::NotDone, reason: "r".to_owned(), by: "p".to_owned() },
+        ),
+        ("resumed", What::Resumed { by: owner(), reason: None, accepted: serde_json::Value::Null }),
+    ]
+}
+
+/// The first step of the toy plan (a fence: idempotent, a guard), in this stage, after this event.
+fn after(stage: &Stage, what: &What) -> &'static str {
+    let plan = plan(Mode::Planned);
+    let mut state = RunState::new(&plan);
+    state.steps[0].stage = stage.clone();
+    let event = Event { seq: 0, at: jiff::Timestamp::UNIX_EPOCH, elapsed_ms: 0, what: what.clone() };
+    match state.fold(&plan, &event) {
+        Ok(()) => name(&state.steps[0].stage),
+        Err(_) => "impossible",
+    }
+}
+
+#[test]
+fn every_stage_and_event() {
+    let mut table = String::new();
+    for stage in stages() {
+        for (event, what) in events() {
+            table.push_str(&format!("{:<16} {event:<18} {}\n", name(&stage), after(&stage, &what)));
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn an_event_out_of_order_is_refused() {
+    let plan = plan(Mode::Planned);
+    let mut state = RunState::new(&plan);
+    let event = |seq, step| Event {
+        seq,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        elapsed_ms: 0,
+        what: What::Looked { step, observed: Observed::Unknown(String::new()) },
+    };
+    assert!(state.fold(&plan, &event(1, 0)).is_err(), "a number was left out");
+    assert!(RunState::new(&plan).fold(&plan, &event(0, 99)).is_err(), "there is no such step");
+}
