@@ -17,8 +17,9 @@ lab_client() {
 }
 
 client_start() {
-    local name=$1 folder=$dir/clients/$1 first
+    local name=$1 folder=$dir/clients/$1 first where=()
     shift
+    [[ $mode == loopback ]] || where=(ip netns exec "$(client_net)")
     hold_lab
     [[ -z $(client_pid "$name") ]] || fail "the client $name runs"
     mkdir -p "$folder"
@@ -26,7 +27,7 @@ client_start() {
     # Every client gets a range of ids that no other has.
     first=$(cat "$dir/clients/next" 2>/dev/null || echo 1)
     printf '%s\n' $((first + 1)) >"$dir/clients/next"
-    setsid --fork "$dir/bin/lab-client" run --dns "$bind_address:$bind_port" --name "$database_name" --port "$pg_port" \
+    setsid --fork "${where[@]}" "$dir/bin/lab-client" run --dns "$bind_address:$bind_port" --name "$database_name" --port "$pg_port" \
         --database shop --user shop --password-file "$dir/secrets/shop" --first-id "$((first * 1000000000 + 1))" \
         --pid-file "$folder/pid" --log "$folder/log" "$@" </dev/null >"$folder/out" 2>&1 9>&-
     wait_until 5 test -s "$folder/pid" || fail "the client $name does not start: $(tail -n 1 "$folder/out")"

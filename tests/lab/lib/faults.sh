@@ -148,14 +148,14 @@ walreceiver_of() {
 }
 
 lab_cut() {
-    (($# == 2)) || misuse "cut wants two of: operator dallas nuremberg ${all_hosts[*]}"
+    (($# == 2)) || misuse "cut wants two of: operator client dallas nuremberg ${all_hosts[*]}"
     need_lab
     [[ $mode == hosts ]] || fail "links can only be cut in a lab made with \`up --hosts\`"
     cut_between "$1" "$2"
 }
 
 lab_heal() {
-    (($# == 2 || $# == 0)) || misuse "heal wants nothing, or two of: operator dallas nuremberg ${all_hosts[*]}"
+    (($# == 2 || $# == 0)) || misuse "heal wants nothing, or two of: operator client dallas nuremberg ${all_hosts[*]}"
     need_lab
     [[ $mode == hosts ]] || fail "links can only be cut in a lab made with \`up --hosts\`"
     if (($#)); then heal_between "$1" "$2"; else heal_all; fi

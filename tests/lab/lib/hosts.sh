@@ -14,7 +14,9 @@ in_host() {
     shift
     local enter=()
     if [[ $mode == hosts ]]; then
-        enter=(nsenter "--target=$(init_of "$host")" --mount --uts --ipc --net --pid --root --wd="/")
+        local init
+        init=$(init_of "$host") || return 1
+        enter=(nsenter "--target=$init" --mount --uts --ipc --net --pid)
     fi
     "${enter[@]}" "${become[@]}" env -i "SWITCHBACK_LAB_HOST=$number:$host" "HOME=$dir/home" \
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LC_ALL=C.UTF-8 "$@"

@@ -82,6 +82,7 @@ address_of() {
         b-web) printf '%s.2.20' "$prefix" ;;
         dns) printf '%s.0.53' "$prefix" ;;
         operator) printf '%s.0.1' "$prefix" ;;
+        client) printf '%s.0.3' "$prefix" ;;
         *) return 1 ;;
     esac
 }

@@ -152,13 +152,13 @@ streams() { # streams PRIMARY STANDBY
     [[ $(ask "$1" "SELECT state FROM pg_stat_replication WHERE application_name = '$2'") == streaming ]]
 }
 
-# The process that must die for the server to be dead.
+# The process that must die for the server to be dead: the one whose parent is no server.
 postmaster_of() {
-    local pid parent
-    for pid in $(pids_named "$1" postgres); do
-        parent=$(ps -o ppid= -p "$pid" 2>/dev/null) || continue
-        [[ $(ps -o comm= -p "$parent" 2>/dev/null) == postgres ]] || printf '%s\n' "$pid"
-    done | head -n 1
+    local pids
+    mapfile -t pids < <(pids_named "$1" postgres)
+    ((${#pids[@]})) || return 0
+    ps -o pid=,ppid= -p "$(IFS=,; printf '%s' "${pids[*]}")" |
+        awk '{ parent[$1] = $2 } END { for (p in parent) if (!(parent[p] in parent)) print p }' | sort -n | sed -n 1p
 }
 
 postgres_role() { # primary, standby, stopped, or what is wrong
@@ -176,11 +176,12 @@ postgres_role() { # primary, standby, stopped, or what is wrong
 # A server that is killed leaves a System V segment; its number is in postmaster.pid.
 drop_shared_memory() {
     local host file id
+    [[ $mode == loopback ]] || return 0 # there it goes with the host
     for host in "${db_hosts[@]}"; do
         for file in "$dir/$host"/*/postmaster.pid; do
             [[ -f $file ]] || continue
             id=$(sed -n 7p "$file" | awk '{print $2}')
-            [[ -z $id ]] || ipcrm --shmem-id "$id" 2>/dev/null || true
+            [[ -z $id ]] || "${become[@]}" ipcrm --shmem-id "$id" 2>/dev/null || true
         done
     done
 }

@@ -115,6 +115,7 @@ clear_away() {
     local wanted=$mode host
     if read_state; then
         stop_clients
+        set_become
         for host in "${all_hosts[@]}"; do fell_host "$host"; done
         drop_shared_memory
         [[ $mode != hosts ]] || remove_network
@@ -130,7 +131,7 @@ clear_away() {
 kill_user() {
     ((EUID == 0)) && [[ $server_user == sblab* ]] || return 0
     local pids end=$((${EPOCHREALTIME/./} + 5000000))
-    while mapfile -t pids < <(ps -o pid= -u "$server_user" 2>/dev/null) && ((${#pids[@]})); do
+    while mapfile -t pids < <(ps -o pid=,state= -u "$server_user" 2>/dev/null | awk '$2 != "Z" { print $1 }') && ((${#pids[@]})); do
         signal KILL "${pids[@]}"
         ((${EPOCHREALTIME/./} < end)) || fail "some processes of $server_user survive SIGKILL: ${pids[*]}"
         sleep 0.02

@@ -24,7 +24,8 @@ make_user() {
 remove_user() {
     ((EUID == 0)) && [[ $server_user == sblab* ]] && id -u "$server_user" >/dev/null 2>&1 || return 0
     [[ $(getent passwd "$server_user" | cut -d: -f6) == "$dir/home" ]] || return 0
-    userdel "$server_user" 2>/dev/null || say "lab: the user $server_user could not be removed"
+    # --force, because zombies that the machine's first process has not reaped yet count as being logged in.
+    userdel --force "$server_user" >/dev/null 2>&1 || say "lab: the user $server_user could not be removed"
 }
 
 set_become() {
