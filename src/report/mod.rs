@@ -75,7 +75,12 @@ fn page<'a>(run: &'a str, plan: &'a Plan, state: &'a RunState, events: &'a [Even
         outage: outage.map_or_else(|| never.clone(), spoken),
         outage_objective: plan.outage_max_ms.map_or(never, spoken),
         operators: operators(events),
-        phases: plan.phases.iter().filter(|phase| !phase.groups.is_empty()).map(|phase| phase_row(plan, state, phase)).collect(),
+        phases: plan
+            .phases
+            .iter()
+            .filter(|phase| !phase.groups.is_empty())
+            .map(|phase| phase_row(plan, state, phase))
+            .collect(),
         answers: answers(events),
         accepted: accepted(events),
         notes: notes(events),
@@ -89,11 +94,16 @@ fn phase_row<'a>(plan: &'a Plan, state: &'a RunState, phase: &'a crate::engine::
             id: &step.id,
             state: word(&record.stage, &record.undo),
             says: match &record.stage {
-                Stage::Failed { why, .. } | Stage::Missed { why } | Stage::InDoubt { why } | Stage::NotYet { why } => why.clone(),
+                Stage::Failed { why, .. } | Stage::Missed { why } | Stage::InDoubt { why } | Stage::NotYet { why } => {
+                    why.clone()
+                }
                 _ => record.evidence.summary.clone(),
             },
             at: record.began_ms.map_or_else(String::new, spoken),
-            took: record.ended_ms.zip(record.began_ms).map_or_else(String::new, |(to, from)| spoken(to.saturating_sub(from))),
+            took: record
+                .ended_ms
+                .zip(record.began_ms)
+                .map_or_else(String::new, |(to, from)| spoken(to.saturating_sub(from))),
             attempts: record.attempts,
         })
     });
@@ -136,7 +146,9 @@ fn answers(events: &[Event]) -> Vec<String> {
     events
         .iter()
         .filter_map(|event| match &event.what {
-            What::Answered { question, answer, by } => Some(format!("{}: `{question}` – {answer:?}, by {by}", event.at)),
+            What::Answered { question, answer, by } => {
+                Some(format!("{}: `{question}` – {answer:?}, by {by}", event.at))
+            }
             What::Resolved { step, verdict, reason, by } => {
                 Some(format!("{}: step {step} resolved as {verdict:?} by {by}: {reason}", event.at))
             }

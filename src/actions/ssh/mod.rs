@@ -1,0 +1,19 @@
+//! The shell that all families of actions share: one standing SSH session a host.
+//!
+//! What runs on a host is a fixed text ([`LookScript`], [`TouchScript`]) or a user's own argv; whatever
+//! is dynamic is a positional argument, quoted in one place (openssh's own quoting). A look script only
+//! reads; a touch script can only be run by who holds a [`Touch`](crate::engine::action::Touch).
+//!
+//! Every call has a limit that is kept on the host itself, by `timeout(1)` in `scripts/frame.sh`, so that
+//! a command ends also when we are gone; and a second, slightly longer one here.
+
+mod answer;
+mod hosts;
+#[cfg(test)]
+mod on_lab;
+mod remote;
+mod session;
+
+pub use answer::{OUTPUT_BYTES_MAX, Output};
+pub use hosts::Hosts;
+pub use remote::{As, LookScript, RemoteHost, TouchScript};

@@ -1,0 +1,135 @@
+//! Opening a session and keeping it: many callers share one attempt, and its failure.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder};
+use tokio::sync::Mutex;
+
+use super::hosts::ControlFolder;
+use crate::engine::action::{ActionError, Fault};
+use crate::estate::model::{Host, Login};
+
+/// How long connecting may take: TCP and banner.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How often the connection is tried for life; three misses end it.
+const ALIVE_EVERY: Duration = Duration::from_secs(2);
+/// A session that nobody uses outlives us by this much when we are killed, in seconds.
+const IDLE_SECONDS: usize = 60;
+
+/// The place where a host's session is kept.
+#[derive(Debug)]
+pub(super) struct SessionSlot {
+    host: Host,
+    /// Shared by all sessions and removed with the last.
+    folder: Result<Arc<ControlFolder>, String>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    session: Option<Arc<Session>>,
+    /// The last attempt that failed, and when it ended: whoever was waiting meanwhile gets the same answer.
+    failed: Option<(Instant, ActionError)>,
+}
+
+impl SessionSlot {
+    pub(super) fn new(host: Host, folder: Result<Arc<ControlFolder>, String>) -> Self {
+        Self { host, folder, state: Mutex::new(State::default()) }
+    }
+
+    /// The session; opened when there is none, or when the one there was is dead.
+    ///
+    /// It is opened in a task of its own: a `connect` that is dropped half-way would leave its ssh
+    /// process behind for ever.
+    pub(super) async fn session(self: &Arc<Self>) -> Result<Arc<Session>, ActionError> {
+        let slot = Arc::clone(self);
+        let asked = Instant::now();
+        let opened = tokio::spawn(async move { slot.open(asked).await }).await;
+        opened.unwrap_or_else(|_| Err(ActionError::transient(format!("{}: connecting was cut off", self.host.name))))
+    }
+
+    /// Forgets a session that did not answer, so that the next caller opens another.
+    pub(super) async fn forget(&self, dead: &Arc<Session>) {
+        let mut state = self.state.lock().await;
+        if state.session.as_ref().is_some_and(|session| Arc::ptr_eq(session, dead)) {
+            state.session = None;
+        }
+    }
+
+    async fn open(&self, asked: Instant) -> Result<Arc<Session>, ActionError> {
+        let mut state = self.state.lock().await;
+        if let Some(session) = &state.session {
+            // Asks the local master only: well below a millisecond.
+            if tokio::time::timeout(Duration::from_secs(1), session.check()).await.is_ok_and(|alive| alive.is_ok()) {
+                return Ok(Arc::clone(session));
+            }
+            state.session = None;
+        }
+        if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| *at >= asked) {
+            return Err(error.clone());
+        }
+        match self.connect().await {
+            Ok(session) => {
+                let session = Arc::new(session);
+                state.session = Some(Arc::clone(&session));
+                state.failed = None;
+                Ok(session)
+            }
+            Err(error) => {
+                state.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Session, ActionError> {
+        let host = &self.host;
+        if host.login == Login::None {
+            return Err(ActionError::refused(format!("{}: the estate says that nobody can log in there", host.name)));
+        }
+        let folder = self.folder.as_ref().map_err(|why| ActionError::refused(why.clone()))?;
+        let mut builder = SessionBuilder::default();
+        builder
+            .known_hosts_check(KnownHosts::Strict)
+            .connect_timeout(CONNECT_MAX)
+            .server_alive_interval(ALIVE_EVERY)
+            .control_directory(folder.path())
+            .control_persist(NonZeroUsize::new(IDLE_SECONDS).map_or(ControlPersist::Forever, ControlPersist::IdleFor));
+        if let Some(user) = &host.user {
+            builder.user(user.clone());
+        }
+        if let Some(port) = host.port {
+            builder.port(port);
+        }
+        if let Some(key) = &host.key {
+            builder.keyfile(key);
+        }
+        if let Some(known_hosts) = &host.known_hosts {
+            builder.user_known_hosts_file(known_hosts);
+        }
+        if let Some(jump) = &host.jump {
+            builder.jump_hosts([jump]);
+        }
+        // Longer than ssh's own limit, which does not cover the exchange of keys.
+        match tokio::time::timeout(CONNECT_MAX * 3, builder.connect_mux(&host.address)).await {
+            Ok(connected) => connected.map_err(|error| refusal(host, &error)),
+            Err(_) => Err(ActionError::unreachable(format!("{}: logging in took longer than 15 s", host.name))),
+        }
+    }
+}
+
+/// Why there is no session, in the engine's terms. A login that was turned down will be so again; all
+/// else may be the network's doing, and nothing was changed either way.
+fn refusal(host: &Host, error: &openssh::Error) -> ActionError {
+    let said = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    let said = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given").to_owned();
+    let said: String = said.trim_end_matches('.').chars().take(300).collect();
+    let fault = match error {
+        openssh::Error::Connect(io) if io.kind() == std::io::ErrorKind::PermissionDenied => Fault::Refused,
+        openssh::Error::Master(_) => Fault::Refused,
+        _ => Fault::Unreachable,
+    };
+    ActionError::new(fault, format!("{} ({}) cannot be reached over ssh: {said}", host.name, host.address))
+}
