@@ -12,6 +12,7 @@ use crate::log::{self, Line};
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -109,12 +110,8 @@ impl Report {
             }
         }
         let summary = summarize(&lines, &looks, members);
-        if self.json {
-            println!("{}", serde_json::to_string(&summary)?);
-        } else {
-            print!("{}", describe(&summary));
-        }
-        Ok(())
+        let text = if self.json { serde_json::to_string(&summary)? + "\n" } else { describe(&summary) };
+        std::io::stdout().write_all(text.as_bytes()).context("the report cannot be printed")
     }
 }
 

@@ -32,7 +32,8 @@ install_packages() {
         to_root=(sudo -n)
     fi
     say "installing ${missing[*]}"
-    local service new_services=()
+    local service new_services=() apt_log
+    apt_log=$(mktemp)
     for service in "${service_of[@]}"; do
         [[ " ${missing[*]} " != *" ${service%%:*} "* ]] || new_services+=("${service##*:}")
     done
@@ -51,15 +52,20 @@ install_packages() {
         # Forbidden to start now, they would start with the machine.
         for service in "${new_services[@]}"; do
             "${to_root[@]}" update-rc.d "$service" disable >/dev/null 2>&1 || true
+            "${to_root[@]}" systemctl disable "$service.service" >/dev/null 2>&1 || true
         done
-    ) || fail "the packages could not be installed: ${missing[*]}"
+    ) || {
+        tail -n 30 "$apt_log" >&2
+        fail "the packages could not be installed; all that apt-get said is in $apt_log"
+    }
+    rm -f "$apt_log"
 }
 
 apt_get() {
     local verb=$1
     shift
     timeout 900 "${to_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -qq -o=Dpkg::Use-Pty=0 \
-        -o=DPkg::Lock::Timeout=120 "$verb" --yes --no-install-recommends "$@" >&2
+        -o=DPkg::Lock::Timeout=120 "$verb" --yes --no-install-recommends "$@" </dev/null >>"$apt_log" 2>&1
 }
 
 # invoke-rc.d asks policy-rc.d whether it may start something; 101 says no.
