@@ -1,5 +1,13 @@
 //! `switchback.yaml`: what exists, with defaults filled in and every reference known to lead somewhere.
 
+mod check;
+mod fill;
+mod later;
+mod load;
 pub mod model;
+pub mod written;
 
+pub use load::{load, parse};
 pub use model::Estate;
+
+pub(crate) use load::hex;

@@ -1,5 +1,7 @@
 //! The integration tests, one binary: what belongs together links once.
 
+mod bench;
 mod engine;
+mod estate;
 mod house;
 mod store;
