@@ -12,27 +12,23 @@ lab_can-hosts() {
 
 # Tried, not guessed: what a lab needs is made once and thrown away.
 can_hosts() {
-    local folder reason
+    local reason
     if ((EUID != 0)); then
         printf 'hosts in namespaces need root\n'
         return 1
     fi
-    folder=$(mktemp -d)
-    # shellcheck disable=SC2016  # the inner shell expands these
     if ! reason=$(timeout 20 unshare --net --pid --mount --uts --ipc --fork bash -c '
         set -e
         mount --make-rprivate /
-        mount -t tmpfs tmpfs "$0"
-        mkdir "$0/upper" "$0/work" "$0/root"
-        mount -t overlay overlay -o "lowerdir=/,upperdir=$0/upper,workdir=$0/work" "$0/root"
-        mount -t proc proc "$0/root/proc"
+        mount -t tmpfs tmpfs /tmp
+        mkdir /tmp/upper /tmp/work /tmp/root
+        mount -t overlay overlay -o lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work /tmp/root
+        mount -t proc proc /tmp/root/proc
         ip link add left type veth peer name right
-        ip rule add blackhole from 10.0.0.1 to 10.0.0.2' "$folder" 2>&1); then
-        rmdir "$folder"
+        ip rule add blackhole from 10.0.0.1 to 10.0.0.2' 2>&1); then
         printf 'this machine does not allow hosts in namespaces: %s\n' "${reason##*$'\n'}"
         return 1
     fi
-    rmdir "$folder"
     # A route of somebody else's, wider or narrower, that is not the default one.
     if [[ ! -f $dir/state ]] && [[ -n $(
         { ip -4 -o route show match "10.$number.0.0/16"; ip -4 -o route show root "10.$number.0.0/16"; } | grep -v '^default '
