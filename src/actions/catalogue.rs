@@ -2,7 +2,7 @@
 //! `docs/actions.md`, the JSON Schema of runbooks and the order check.
 
 use crate::runbook::signature::ArgumentKind::{Argv, Count, Duration, Look, OneOf, Site, Text};
-use crate::runbook::signature::FactKind::{CaughtUp, Detached, Fenced, Led, Promoted};
+use crate::runbook::signature::FactKind::{CaughtUp, Detached, Fenced, Following, Led, Promoted};
 use crate::runbook::signature::Whereabouts::{Argument as At, Elsewhere};
 use crate::runbook::signature::{Argument, ArgumentKind, Effect, FactAt, FactKind, Noun, Signature, Undo, Whereabouts};
 
@@ -130,7 +130,7 @@ pub const CATALOGUE: &[Signature] = &[
         guard: false,
         undo: Undo::Nothing,
         needs: &[],
-        gives: &[],
+        gives: &[fact(Following, At("at"))],
         within: "12h",
     },
     Signature {
@@ -157,7 +157,7 @@ pub const CATALOGUE: &[Signature] = &[
         guard: true,
         undo: Undo::Nothing,
         needs: &[],
-        gives: &[],
+        gives: &[fact(Following, At("at"))],
         within: "2h",
     },
     Signature {

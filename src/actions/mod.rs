@@ -2,4 +2,5 @@
 
 pub mod catalogue;
 pub mod context;
+pub mod database;
 pub mod ssh;

@@ -119,6 +119,7 @@ impl fmt::Display for Fact {
             FactKind::Detached => write!(f, "`{service}` follows nobody at {site}"),
             FactKind::Promoted => write!(f, "`{service}` takes writes at {site}"),
             FactKind::Led => write!(f, "users of `{service}` are led to {site}"),
+            FactKind::Following => write!(f, "`{service}` follows at {site}"),
         }
     }
 }

@@ -122,4 +122,6 @@ pub enum FactKind {
     Promoted,
     /// Users are led there.
     Led,
+    /// It receives what the one that serves writes.
+    Following,
 }

@@ -1,0 +1,79 @@
+//! `database.fence`: no write can be taken at a site, and none after a restart. Proven, not assumed.
+
+use futures::future::BoxFuture;
+
+use super::port::{Fence, Role};
+use super::situation::Situation;
+use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, FactKind, Observed, Touch};
+use crate::runbook::bound::Mode;
+
+#[derive(Debug)]
+pub struct Fencing(pub Situation);
+
+impl Fencing {
+    /// In planned mode a stop loses nothing only while the other side receives at that very moment: a
+    /// standby that is not attached when the primary stops is silently not waited for.
+    async fn unsafe_now(&self) -> Result<Option<Observed>, ActionError> {
+        let Situation { service, at, database, context } = &self.0;
+        let (Mode::Planned, Some(to)) = (context.mode, context.to.as_ref().filter(|to| *to != at)) else { return Ok(None) };
+        let reason = match database.standing(to).await {
+            Ok(standing) if standing.role == Role::Standby && standing.streaming => return Ok(None),
+            Ok(standing) => format!("`{service}` at {to} does not receive from {at} at this moment ({})", standing.summary),
+            Err(error) => format!("whether `{service}` at {to} receives from {at} cannot be seen: {error}"),
+        };
+        Ok(Some(self.0.blocked_until(FactKind::Following, to, reason)))
+    }
+}
+
+impl Action for Fencing {
+    fn summary(&self) -> String {
+        format!("fence `{}` at {}", self.0.service, self.0.at)
+    }
+    fn effect(&self) -> Effect {
+        Effect::Idempotent
+    }
+    fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
+        Box::pin(async move {
+            let Situation { service, at, database, context } = &self.0;
+            match database.fence_look(at).await? {
+                Fence::Proven(evidence) => Ok(Observed::Satisfied(evidence)),
+                Fence::Open(evidence) => Ok(self.unsafe_now().await?.unwrap_or(Observed::Pending(evidence))),
+                Fence::Unprovable(why) => {
+                    if let Some(reason) = context.accepted.unfenced.get(at) {
+                        let summary = format!("NOT PROVEN, accepted by name ({reason}): {why}");
+                        return Ok(Observed::Satisfied(Evidence::new(summary).with("accepted_unfenced", true)));
+                    }
+                    let mut reason = format!("nothing proves that `{service}` cannot take a write at {at}: {why}");
+                    if context.mode == Mode::Emergency {
+                        reason = format!("{reason}; cut the host off by hand and accept it with `--accept-unfenced {at} --reason …`");
+                    }
+                    Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() })
+                }
+            }
+        })
+    }
+    fn apply<'a>(&'a self, touch: &'a Touch) -> BoxFuture<'a, Result<Applied, ActionError>> {
+        Box::pin(async move {
+            match self.0.database.fence(touch, &self.0.at, self.0.context.mode).await? {
+                Fence::Proven(evidence) => Ok(Applied::Proven(evidence)),
+                Fence::Open(evidence) => Ok(Applied::Unproven(evidence)),
+                Fence::Unprovable(why) => Err(ActionError::in_doubt(why)),
+            }
+        })
+    }
+    fn undo<'a>(&'a self, touch: &'a Touch, _before: &'a Evidence) -> BoxFuture<'a, Result<Evidence, ActionError>> {
+        Box::pin(async move {
+            // An old primary is started only while nobody can have been promoted.
+            for site in self.0.elsewhere() {
+                let standing = self.0.database.standing(&site).await?;
+                if standing.role != Role::Standby {
+                    return Err(ActionError::refused(format!(
+                        "`{}` stays fenced at {}: the member at {site} is not seen to be in recovery ({})",
+                        self.0.service, self.0.at, standing.summary
+                    )));
+                }
+            }
+            self.0.database.unfence(touch, &self.0.at).await
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! What the actions need of a database, whatever kind it is. Owned by the actions, implemented by adapters.
+//!
+//! Verbs of the domain, not SQL: an adapter decides how *fenced* is proven for its kind, the actions decide
+//! what follows from it. Look verbs change nothing; touch verbs take a [`Touch`].
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+
+use crate::base::name::SiteName;
+use crate::engine::action::{ActionError, Evidence, Touch};
+use crate::runbook::bound::Mode;
+
+/// What a port's verbs give.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, ActionError>>;
+
+/// One service's database: its leading member at each site.
+pub trait Database: Eyes + Hands {}
+impl<T: Eyes + Hands> Database for T {}
+
+/// Looks. None of them changes anything.
+pub trait Eyes: fmt::Debug + Send + Sync {
+    /// The sites that have a member.
+    fn sites(&self) -> Vec<SiteName>;
+    /// How the member at a site stands. An error when it cannot be known, over SQL or from the disk.
+    fn standing<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Standing>;
+    /// Whether a site is proven unable to take a write, also after a restart.
+    fn fence_look<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Fence>;
+    /// Whether everything that the (fenced) primary at `from` wrote has arrived at `to`.
+    fn arrival<'a>(&'a self, from: &'a SiteName, to: &'a SiteName) -> Answer<'a, Arrival>;
+    /// Everything that could make a promotion at `to`, or the way back, fail; all of it at once.
+    fn findings<'a>(&'a self, from: Option<&'a SiteName>, to: &'a SiteName, mode: Mode) -> Answer<'a, Vec<Finding>>;
+    /// How the member at `site` could be made to follow the one at `leader`.
+    fn way_to_follow<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, by: By) -> Answer<'a, Way>;
+    /// Whether there is something at `site` that following `leader` would destroy, and whether it is kept already.
+    fn keepsake<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Keepsake>;
+    /// Whether this kind of row, written on the leader's present timeline, can be read at `site`.
+    fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>>;
+    /// What role changes of ours have left over, a sentence each.
+    fn leftovers(&self) -> Answer<'_, Vec<String>>;
+}
+
+/// Touches. Each is repeatable, and gives what it saw at its end.
+pub trait Hands {
+    /// Flushes what a clean stop would have to flush.
+    fn shorten<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence>;
+    /// Stops the member at `site` from taking writes, now and after a restart, and proves it.
+    fn fence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, mode: Mode) -> Answer<'a, Fence>;
+    /// Takes a fence back: the member serves as it did. The caller has seen that nobody was promoted.
+    fn unfence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence>;
+    /// Makes the member at `site` follow nobody.
+    fn detach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence>;
+    /// Takes a detachment back: the member follows the one at `leader` again.
+    fn attach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence>;
+    /// Promotes the member at `to`; proves where it forked from the one at `from`, leaves the receipt.
+    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a SiteName>, to: &'a SiteName) -> Answer<'a, Evidence>;
+    /// Writes a row of this kind at `leader` and reads it back at `seen_at`.
+    fn write_row<'a>(&'a self, touch: &'a Touch, leader: &'a SiteName, seen_at: &'a SiteName, row: Row) -> Answer<'a, Evidence>;
+    /// Makes the member at `site` follow the one at `leader`, in this way, until it is seen to stream.
+    fn follow<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName, way: &'a Way) -> Answer<'a, Evidence>;
+    /// Keeps aside what following `leader` would destroy at `site`.
+    fn keep<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Evidence>;
+    /// Drops what `leftovers` found.
+    fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence>;
+}
+
+/// How a member stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub role: Role,
+    /// What makes it this database and no other: PostgreSQL's system identifier, a GTID domain.
+    pub identity: String,
+    /// Rises with every promotion; 0 for kinds that have none.
+    pub timeline: u32,
+    /// How far it is, in bytes of its log (kinds that count otherwise: in their own unit).
+    pub position: u64,
+    /// The position as the database's own people write it.
+    pub position_text: String,
+    /// For a standby: whom it is told to follow; `None` when nobody.
+    pub follows: Option<String>,
+    /// For a standby: it receives at this moment.
+    pub streaming: bool,
+    /// For a standby: what it has not replayed of what it knows of.
+    pub lag_bytes: Option<u64>,
+    pub lag_ms: Option<u64>,
+    /// All of it in a sentence.
+    pub summary: String,
+}
+
+/// What a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Takes writes.
+    Primary,
+    /// In recovery: cannot take a write.
+    Standby,
+    /// Does not run; seen from the disk.
+    Down,
+}
+
+/// Whether a site can take writes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fence {
+    /// It cannot; the evidence is the proof, and holds where its log ends when that is known.
+    Proven(Evidence),
+    /// It can, or may after a restart, and we can reach it to change that.
+    Open(Evidence),
+    /// Nothing proves that it cannot, and nothing can be done from here; the text says why.
+    Unprovable(String),
+}
+
+/// Whether the fenced primary's writes are all there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arrival {
+    /// Every one.
+    All(Evidence),
+    /// Not yet, and waiting may help.
+    NotYet(Evidence),
+    /// These never will by themselves: the exact account, from the old primary's own log.
+    Lost { bytes: u64, evidence: Evidence },
+    /// The old primary's log cannot be read: what was last seen.
+    Unknown(Evidence),
+    /// The old primary still runs, so there is no end to compare with yet.
+    StillWriting(Evidence),
+}
+
+/// Something that a look at everything found.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    pub severity: Severity,
+    /// A lower-case sentence without a full stop that says what is wrong, where, and what to do.
+    pub sentence: String,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The run must not begin.
+    Blocks,
+    /// To be known.
+    Warns,
+}
+
+/// How a member is made to follow, as a runbook asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    #[default]
+    Cheapest,
+    Follow,
+    Rewind,
+    Copy,
+}
+
+/// How a member can be made to follow.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Way {
+    /// It does.
+    Already(Evidence),
+    /// Start it with the right settings; it has nothing that the leader lacks.
+    Follow(Evidence),
+    /// Take back what it has of its own, then start it.
+    Rewind(Evidence),
+    /// Copy the leader anew, into a new directory.
+    Copy(Evidence),
+    /// Not possible, or not safe.
+    Blocked(String),
+}
+
+/// What following would destroy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Keepsake {
+    /// Nothing.
+    Nothing(Evidence),
+    /// Something, and it is kept already.
+    Kept(Evidence),
+    /// Something, and it is not kept yet.
+    ToKeep(Evidence),
+}
+
+/// Rows that Switchback writes into its own table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row {
+    /// Proves that a new primary takes writes.
+    WriteTest,
+    /// Proves that they reach the other site.
+    Marker,
+}

@@ -1,0 +1,60 @@
+//! `database.promote`: the point of no return. What it rests on is looked at again in the same breath.
+
+use futures::future::BoxFuture;
+
+use super::port::Role;
+use super::situation::Situation;
+use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, Observed, Touch};
+
+#[derive(Debug)]
+pub struct Promote(pub Situation);
+
+impl Action for Promote {
+    fn summary(&self) -> String {
+        format!("promote `{}` at {}", self.0.service, self.0.at)
+    }
+    fn effect(&self) -> Effect {
+        Effect::Guarded
+    }
+    fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
+        Box::pin(async move {
+            let Situation { service, at, database, .. } = &self.0;
+            let standing = self.0.standing().await?;
+            match standing.role {
+                Role::Primary => {
+                    for site in self.0.elsewhere() {
+                        if database.standing(&site).await.is_ok_and(|other| other.role == Role::Primary) {
+                            let reason = format!("`{service}` takes writes at {at} and at {site}: settle which one is right before anything else");
+                            return Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() });
+                        }
+                    }
+                    return Ok(Observed::Satisfied(Evidence::new(standing.summary)));
+                }
+                Role::Down => {
+                    let reason = format!("`{service}` does not run at {at}: {}", standing.summary);
+                    return Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() });
+                }
+                Role::Standby => {}
+            }
+            // A loss that nobody accepted is said before anything else: nothing that an earlier step does can mend it.
+            let (not_arrived, evidence) = self.0.not_arrived().await?;
+            if let Some(blocked @ Observed::Blocked { until: None, .. }) = not_arrived {
+                return Ok(blocked);
+            }
+            if let Some(blocked) = self.0.unfenced_elsewhere().await? {
+                return Ok(blocked);
+            }
+            if let Some(blocked) = not_arrived {
+                return Ok(blocked);
+            }
+            let now = format!("in recovery on timeline {} → takes writes on a new one; {}", standing.timeline, evidence.summary);
+            Ok(Observed::Pending(Evidence { summary: now, values: evidence.values }))
+        })
+    }
+    fn apply<'a>(&'a self, touch: &'a Touch) -> BoxFuture<'a, Result<Applied, ActionError>> {
+        Box::pin(async move {
+            let from = self.0.came_from();
+            self.0.database.promote(touch, from.as_ref(), &self.0.at).await.map(Applied::Proven)
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! What several of the actions ask before they decide.
+
+use std::sync::Arc;
+
+use super::port::{Arrival, Database, Fence, Role, Standing};
+use crate::actions::context::RunContext;
+use crate::base::name::{ServiceName, SiteName};
+use crate::engine::action::{ActionError, Evidence, Fact, FactKind, Observed};
+use crate::runbook::bound::Mode;
+
+/// A service's database, the site that an action acts at, and the run that it belongs to.
+#[derive(Debug, Clone)]
+pub struct Situation {
+    pub service: ServiceName,
+    pub at: SiteName,
+    pub database: Arc<dyn Database>,
+    pub context: RunContext,
+}
+
+impl Situation {
+    /// A fact about this service.
+    pub fn fact(&self, kind: FactKind, site: &SiteName) -> Fact {
+        Fact { kind, service: self.service.clone(), site: site.clone() }
+    }
+
+    /// How the member acted upon stands.
+    pub async fn standing(&self) -> Result<Standing, ActionError> {
+        self.database.standing(&self.at).await
+    }
+
+    /// The other sites that have a member.
+    pub fn elsewhere(&self) -> Vec<SiteName> {
+        self.database.sites().into_iter().filter(|site| site != &self.at).collect()
+    }
+
+    /// The site that served last, as the run knows it; else the one other.
+    pub fn came_from(&self) -> Option<SiteName> {
+        let elsewhere = self.elsewhere();
+        let named = self.context.from.as_ref().filter(|site| elsewhere.contains(site)).cloned();
+        named.or_else(|| if let [one] = elsewhere.as_slice() { Some(one.clone()) } else { None })
+    }
+
+    /// Blocks until no other site can take a write. `None` when that is proven, or accepted by name.
+    pub async fn unfenced_elsewhere(&self) -> Result<Option<Observed>, ActionError> {
+        for site in self.elsewhere() {
+            match self.database.fence_look(&site).await? {
+                Fence::Proven(_) => {}
+                Fence::Unprovable(_) if self.context.accepted.unfenced.contains_key(&site) => {}
+                Fence::Open(evidence) => {
+                    let reason = format!("`{}` is not fenced at {site}: {}", self.service, evidence.summary);
+                    return Ok(Some(self.blocked_until(FactKind::Fenced, &site, reason)));
+                }
+                Fence::Unprovable(why) => {
+                    let reason = format!("nothing proves that `{}` cannot take a write at {site}: {why}", self.service);
+                    return Ok(Some(self.blocked_until(FactKind::Fenced, &site, reason)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Blocks until every write of the old primary is here, or what is not is accepted by name.
+    /// `None` when so; the evidence says how it stands.
+    pub async fn not_arrived(&self) -> Result<(Option<Observed>, Evidence), ActionError> {
+        let Some(from) = self.came_from() else { return Ok((None, Evidence::default())) };
+        let arrival = self.database.arrival(&from, &self.at).await?;
+        let accepted = self.context.accepted.data_loss.contains_key(&self.service);
+        let emergency = self.context.mode == Mode::Emergency;
+        let block = |reason: String| Some(self.blocked_until(FactKind::CaughtUp, &self.at, reason));
+        let (blocked, evidence) = match arrival {
+            Arrival::All(evidence) => (None, evidence),
+            Arrival::Lost { bytes: 0, evidence } if emergency => (None, evidence),
+            Arrival::Lost { evidence, .. } | Arrival::Unknown(evidence) if emergency && accepted => (None, evidence),
+            Arrival::Lost { evidence, .. } | Arrival::Unknown(evidence) if emergency => {
+                let reason = format!(
+                    "writes of `{}` may be lost: {}; accept it with `--accept-data-loss {} --reason …`",
+                    self.service, evidence.summary, self.service
+                );
+                (Some(Observed::Blocked { until: None, reason, evidence: evidence.clone() }), evidence)
+            }
+            Arrival::StillWriting(evidence) if emergency => {
+                (Some(self.blocked_until(FactKind::Fenced, &from, evidence.summary.clone())), evidence)
+            }
+            Arrival::NotYet(evidence) if emergency => (block(evidence.summary.clone()), evidence),
+            Arrival::NotYet(evidence)
+            | Arrival::StillWriting(evidence)
+            | Arrival::Unknown(evidence)
+            | Arrival::Lost { evidence, .. } => {
+                (block(format!("not every write of `{}` has arrived at {}: {}", self.service, self.at, evidence.summary)), evidence)
+            }
+        };
+        Ok((blocked, evidence))
+    }
+
+    /// The site whose member takes writes, when one elsewhere does.
+    pub async fn leader(&self) -> Result<Option<SiteName>, ActionError> {
+        let mut trouble = None;
+        for site in self.elsewhere() {
+            match self.database.standing(&site).await {
+                Ok(standing) if standing.role == Role::Primary => return Ok(Some(site)),
+                Ok(_) => {}
+                Err(error) => trouble = Some(error),
+            }
+        }
+        trouble.map_or(Ok(None), Err)
+    }
+
+    pub fn blocked_until(&self, kind: FactKind, site: &SiteName, reason: String) -> Observed {
+        Observed::Blocked { until: Some(self.fact(kind, site)), reason, evidence: Evidence::default() }
+    }
+}

@@ -1,0 +1,36 @@
+//! `database.write_test`: a row is written at the new primary and read back.
+
+use futures::future::BoxFuture;
+
+use super::port::{Role, Row};
+use super::situation::Situation;
+use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, FactKind, Observed, Touch};
+
+#[derive(Debug)]
+pub struct WriteTest(pub Situation);
+
+impl Action for WriteTest {
+    fn summary(&self) -> String {
+        format!("write a row to `{}` at {} and read it back", self.0.service, self.0.at)
+    }
+    fn effect(&self) -> Effect {
+        Effect::Idempotent
+    }
+    fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
+        Box::pin(async move {
+            let Situation { service, at, database, .. } = &self.0;
+            if self.0.standing().await?.role != Role::Primary {
+                let reason = format!("`{service}` does not take writes at {at} yet");
+                return Ok(self.0.blocked_until(FactKind::Promoted, at, reason));
+            }
+            Ok(match database.has_row(at, Row::WriteTest).await? {
+                Some(evidence) => Observed::Satisfied(evidence),
+                None => Observed::Pending(Evidence::new("no row of this timeline yet → one, read back")),
+            })
+        })
+    }
+    fn apply<'a>(&'a self, touch: &'a Touch) -> BoxFuture<'a, Result<Applied, ActionError>> {
+        let Situation { at, database, .. } = &self.0;
+        Box::pin(async move { database.write_row(touch, at, at, Row::WriteTest).await.map(Applied::Proven) })
+    }
+}

@@ -1,0 +1,55 @@
+//! The unplanned: the primary's server killed, its host gone; what must be accepted, and the way back.
+
+use crate::lab::{Lab, lab};
+
+#[test]
+fn a_host_that_is_gone_needs_acceptances_by_name() {
+    let mut lab_ = Lab::fresh();
+    lab_.client_starts();
+    lab(&["crash", "a-db"]);
+    let emergency = ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg"];
+    let said = lab_.exits(&emergency, 4);
+    assert!(said.stderr.contains("--accept-unfenced dallas"), "{}", said.stderr);
+    assert!(said.stderr.contains("--accept-data-loss orders"), "{}", said.stderr);
+    assert_eq!(lab_.is_primary("b-db"), Some(false), "a refused fail-over changed something");
+    let mut accepted = emergency.to_vec();
+    accepted.extend(["--accept-unfenced", "dallas", "--accept-data-loss", "orders", "--reason", "the host is gone"]);
+    lab_.ok(&accepted);
+    assert_eq!(lab_.is_primary("b-db"), Some(true));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+
+    // The old site comes back, and must not serve as it is.
+    lab(&["boot", "a-db"]);
+    lab_.ok(&["run", "rejoin", "--input", "site=dallas", "--yes"]);
+    lab_.is_at_rest("b-db", "a-db");
+    lab_.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    lab_.is_at_rest("a-db", "b-db");
+    let seen = lab_.client_stops();
+    assert_eq!(seen.both, Vec::<serde_json::Value>::new(), "both sites took writes");
+}
+
+#[test]
+fn a_killed_server_is_fenced_and_what_was_lost_is_counted() {
+    let mut lab_ = Lab::fresh();
+    lab_.client_starts();
+    // Writes that never reach the other site.
+    lab(&["hold-wal"]);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    lab(&["kill9", "a-db"]);
+    lab(&["release-wal"]);
+    let emergency = ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg"];
+    let said = lab_.exits(&emergency, 4);
+    assert!(said.stderr.contains("--accept-data-loss orders"), "{}", said.stderr);
+    let mut accepted = emergency.to_vec();
+    accepted.extend(["--accept-data-loss", "orders", "--reason", "the server is dead"]);
+    lab_.ok(&accepted);
+    assert_eq!(lab_.is_primary("b-db"), Some(true));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    lab_.ok(&["run", "rejoin", "--input", "site=dallas", "--yes"]);
+    lab_.is_at_rest("b-db", "a-db");
+    lab_.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    lab_.is_at_rest("a-db", "b-db");
+    let seen = lab_.client_stops();
+    assert!(!seen.missing.is_empty(), "writes were held back, so some must be missing: the test lost its point");
+    assert_eq!(seen.both, Vec::<serde_json::Value>::new(), "both sites took writes");
+}

@@ -1,0 +1,152 @@
+//! The lab as tests see it: the real program, the real servers, a client that counts.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The lab, put back to its initial state, with a state directory of the test's own.
+pub struct Lab {
+    pub state: tempfile::TempDir,
+    pub estate: PathBuf,
+    client: bool,
+}
+
+/// What one call of the program said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// What the client saw.
+#[derive(Debug)]
+pub struct Seen {
+    pub acknowledged: u64,
+    pub missing: Vec<Value>,
+    pub both: Vec<Value>,
+    pub longest_gap_ms: f64,
+}
+
+fn top() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs the lab's own command; its failure fails the test.
+pub fn lab(arguments: &[&str]) -> String {
+    let output = Command::new(top().join("tests/lab/lab")).args(arguments).output().expect("the lab's command runs");
+    assert!(output.status.success(), "lab {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+impl Lab {
+    /// The two sites as they were when they came up, with what `prepare` makes.
+    pub fn fresh() -> Self {
+        assert!(
+            std::env::var_os("SWITCHBACK_LAB_UP").is_some(),
+            "these tests need the two sites of the lab: run them with tests/lab/run-tests"
+        );
+        lab(&["reset"]);
+        let state = tempfile::tempdir().expect("a folder");
+        let folder = std::env::var("LAB_DIR").expect("run by tests/lab/run-tests");
+        let this = Self { estate: PathBuf::from(folder).join("switchback.yaml"), state, client: false };
+        this.ok(&["prepare", "--apply"]);
+        this
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
+        command
+            .args(arguments)
+            .env("SWITCHBACK_ESTATE", &self.estate)
+            .env("SWITCHBACK_STATE", self.state.path().join("state"));
+        command.env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+        command
+    }
+
+    /// Runs the program.
+    pub fn run(&self, arguments: &[&str]) -> Said {
+        let began = Instant::now();
+        let output: Output = self.command(arguments).output().expect("switchback runs");
+        let said = Said {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        eprintln!("$ switchback {} → {} ({:.1?})", arguments.join(" "), said.code, began.elapsed());
+        said
+    }
+
+    /// Runs the program and expects it to succeed.
+    pub fn ok(&self, arguments: &[&str]) -> Said {
+        self.exits(arguments, 0)
+    }
+
+    /// Runs the program and expects this exit code.
+    pub fn exits(&self, arguments: &[&str], code: i32) -> Said {
+        let said = self.run(arguments);
+        assert_eq!(
+            said.code, code,
+            "switchback {arguments:?}\n--- stdout\n{}\n--- stderr\n{}",
+            said.stdout, said.stderr
+        );
+        said
+    }
+
+    pub fn client_starts(&mut self) {
+        lab(&["client", "start"]);
+        self.client = true;
+        // It has written before anything happens.
+        std::thread::sleep(Duration::from_millis(300));
+    }
+
+    /// Stops the client and says what it saw.
+    pub fn client_stops(&mut self) -> Seen {
+        lab(&["client", "stop"]);
+        self.client = false;
+        let report: Value = serde_json::from_str(&lab(&["client", "report", "--json"])).expect("the report is JSON");
+        let list = |name: &str| report[name].as_array().cloned().unwrap_or_else(|| panic!("{name} in {report}"));
+        Seen {
+            acknowledged: report["acknowledged"].as_u64().expect("a count"),
+            missing: list("missing"),
+            both: list("both"),
+            longest_gap_ms: report["longest_gap_ms"].as_f64().expect("a gap"),
+        }
+    }
+
+    /// One value from a database, as its superuser.
+    pub fn sql(&self, host: &str, query: &str) -> String {
+        lab(&["psql", host, "-AtXqc", query]).trim().to_owned()
+    }
+
+    /// Whether the host's server is a primary; `None` when it does not answer.
+    pub fn is_primary(&self, host: &str) -> Option<bool> {
+        let output = Command::new(top().join("tests/lab/lab"))
+            .args(["psql", host, "-AtXqc", "select pg_is_in_recovery()"])
+            .output()
+            .expect("the lab's command runs");
+        match String::from_utf8_lossy(&output.stdout).trim() {
+            "t" => Some(false),
+            "f" => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Sees that `primary` serves, that `standby` streams from it, and that both names lead there.
+    pub fn is_at_rest(&self, primary: &str, standby: &str) {
+        assert_eq!(self.is_primary(primary), Some(true), "{primary} is to be the primary");
+        assert_eq!(self.is_primary(standby), Some(false), "{standby} is to be a standby");
+        let streaming = self.sql(primary, "select count(*) from pg_stat_replication where state = 'streaming'");
+        assert_eq!(streaming, "1", "{standby} is to stream from {primary}");
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if self.client {
+            let _ = Command::new(top().join("tests/lab/lab")).args(["client", "stop"]).output();
+        }
+    }
+}
