@@ -1,8 +1,12 @@
 # shellcheck shell=bash
 # The lab's estate file, and the same facts for a shell.
 
+# Lines of estate.yaml.in that begin with a layout in brackets are for that layout only.
 write_estate() {
-    sed -e "s|@DIR@|$dir|g" -e "s|@USER@|$server_user|g" -e "s|@PG_BIN@|$(pg_bin)|g" \
+    local other=debian
+    [[ $layout == plain ]] || other=plain
+    sed -e "/^\[$other\]/d" -e "s/^\[$layout\]//" -e "s|@PG_VERSION@|$(pg_version)|g" \
+        -e "s|@DIR@|$dir|g" -e "s|@USER@|$server_user|g" -e "s|@PG_BIN@|$(pg_bin)|g" \
         -e "s|@A_DB@|$(address_of a-db)|g" -e "s|@B_DB@|$(address_of b-db)|g" \
         -e "s|@A_WEB@|$(address_of a-web)|g" -e "s|@B_WEB@|$(address_of b-web)|g" \
         -e "s|@DNS@|$(address_of dns)|g" -e "s|@BIND@|$bind_address:$bind_port|g" \
@@ -16,6 +20,7 @@ print_env() {
     local host name
     print_one NUMBER "$number"
     print_one MODE "$mode"
+    print_one LAYOUT "$layout"
     print_one DIR "$dir"
     print_one ESTATE "$dir/switchback.yaml"
     print_one USER "$server_user"
@@ -34,9 +39,9 @@ print_env() {
         name=${host^^}
         name=${name//-/_}
         print_one "${name}_DATA" "$(data_of "$host")"
-        print_one "${name}_SOCKET" "$dir/$host/run"
-        print_one "${name}_LOG" "$dir/$host/postgres.log"
-        print_one "${name}_PGPASS" "$dir/$host/home/pgpass"
+        print_one "${name}_SOCKET" "$(socket_of "$host")"
+        print_one "${name}_LOG" "$(pg_log_of "$host")"
+        print_one "${name}_PGPASS" "$(passfile_of "$host")"
         print_one "${name}_SLOT" "$(slot_of "$host")"
     done
     print_one ENTRY_NAME "$entry_name"

@@ -57,7 +57,7 @@ lab_pg-stop() {
     need_db_host pg-stop "$@"
     need_lab
     [[ -n $(postmaster_of "$1") ]] || { say "PostgreSQL does not run on $1"; return; }
-    stop_postgres "$1" fast
+    stop_postgres "$1"
 }
 
 lab_freeze() {
@@ -85,7 +85,7 @@ lab_thaw() {
 # not sent stays unsent, and the standby can still be promoted. With --frozen the receiver is stopped instead: it counts
 # as streaming for another minute while the lag grows, and what already lies in its socket arrives on release.
 lab_hold-wal() {
-    local how=${1-} primary standby pid hba
+    local how=${1-} primary standby pid file
     [[ -z $how || $how == --frozen ]] || misuse "hold-wal takes --frozen or nothing, not \`$how\`"
     need_lab
     primary=$(primary_now) || fail "there is not exactly one primary to hold WAL back from"
@@ -96,9 +96,9 @@ lab_hold-wal() {
         signal STOP "$pid"
         return
     fi
-    hba=$(ask "$primary" 'SHOW hba_file')
-    in_host "$primary" grep -qxF "$hold_line" "$hba" || in_host "$primary" sed -i "1i $hold_line" "$hba" ||
-        fail "pg_hba.conf of $primary cannot be changed"
+    while read -r file; do
+        grep -qsxF "$hold_line" "$file" || sed -i "1i $hold_line" "$file" || fail "$file cannot be changed"
+    done < <(hba_files_of "$primary")
     ask "$primary" 'SELECT pg_reload_conf()' >/dev/null
     wait_until 10 turned_away "$primary" || fail "$primary still sends WAL"
 }
@@ -119,10 +119,9 @@ lab_release-wal() {
     need_lab
     local host file pid
     for host in "${db_hosts[@]}"; do
-        for file in "$dir/$host"/*/pg_hba.conf; do
-            grep -qsxF "$hold_line" "$file" || continue
-            in_host "$host" sed -i "/^$hold_line\$/d" "$file" || fail "$file cannot be changed"
-        done
+        while read -r file; do
+            ! grep -qsxF "$hold_line" "$file" || sed -i "/^$hold_line\$/d" "$file" || fail "$file cannot be changed"
+        done < <(hba_files_of "$host")
         pid=$(postmaster_of "$host")
         [[ -z $pid ]] || signal HUP "$pid"
         pid=$(walreceiver_of "$host")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The first process of a host in namespaces of its own: makes the host's root, then reaps.
-# Called as `host-init.sh HOST LAB-FOLDER SERVER-USER` in fresh namespaces.
+# Called as `host-init.sh HOST LAB-FOLDER SERVER-USER LAYOUT` in fresh namespaces.
 set -euo pipefail
-host=$1 dir=$2 user=$3
+host=$1 dir=$2 user=$3 layout=$4
 stage=$dir/roots/$host
 root=$stage/root
 
@@ -24,6 +24,18 @@ mount -t tmpfs -o mode=755 tmpfs "$root$dir"
 mkdir -p "$root$dir/$host" "$root$dir/home" "$root/run/sshd"
 chown "$user:" "$root$dir/home"
 mount --bind "$dir/$host" "$root$dir/$host"
+
+if [[ $layout == debian ]]; then
+    # Debian's places, each on the disk; the login user may become whom he likes.
+    for pair in etc:/etc/postgresql var:/var/lib/postgresql log:/var/log/postgresql; do
+        [[ -d $dir/$host/${pair%%:*} ]] || continue
+        mkdir -p "$root${pair#*:}"
+        mount --bind "$dir/$host/${pair%%:*}" "$root${pair#*:}"
+    done
+    install -d -o postgres -g postgres -m 2775 "$root/run/postgresql"
+    printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$user" >"$root/etc/sudoers.d/lab"
+    chmod 440 "$root/etc/sudoers.d/lab"
+fi
 
 hostname "$host"
 printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$host" >"$root/etc/hosts"

@@ -107,7 +107,7 @@ raise_namespaces() {
     mkdir -p "$dir/inits" "$dir/roots/$host"
     rm -f "$dir/inits/$host"
     setsid --fork unshare --net --pid --mount --uts --ipc --fork bash "$here/lib/host-init.sh" \
-        "$host" "$dir" "$server_user" </dev/null >"$dir/inits/$host.log" 2>&1 9>&-
+        "$host" "$dir" "$server_user" "$layout" </dev/null >"$dir/inits/$host.log" 2>&1 9>&-
     wait_until 10 is_raised "$host" || fail "$host does not come up: $(tail -n 1 "$dir/inits/$host.log")"
     init=$(init_of "$host")
     ip -n "$(router)" link delete "$host" 2>/dev/null || true

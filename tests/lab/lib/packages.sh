@@ -14,8 +14,9 @@ to_root=()
 is_installed() { [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]; }
 
 missing_packages() {
-    local package
-    for package in "${packages[@]}"; do
+    local package wanted=("${packages[@]}")
+    [[ $layout == plain ]] || wanted+=(sudo)
+    for package in "${wanted[@]}"; do
         is_installed "$package" || printf '%s\n' "$package"
     done
 }

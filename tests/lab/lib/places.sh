@@ -28,6 +28,7 @@ dir=${SWITCHBACK_LAB_DIR:-/var/tmp/switchback-lab-$number}
 ((${#dir} <= 60)) || misuse "SWITCHBACK_LAB_DIR is ${#dir} bytes long, 60 fit (Unix sockets lie below it)"
 
 mode=loopback
+layout=plain
 server_user=
 programs=
 
@@ -39,6 +40,7 @@ read_state() {
         case $key in
             number) number=$value ;;
             mode) mode=$value ;;
+            layout) layout=$value ;;
             user) server_user=$value ;;
             programs) programs=$value ;;
         esac
@@ -47,8 +49,8 @@ read_state() {
 }
 
 write_state() {
-    printf 'number=%s\nmode=%s\nuser=%s\nprograms=%s\n' \
-        "$number" "$mode" "$server_user" "$programs" >"$dir/state.new"
+    printf 'number=%s\nmode=%s\nlayout=%s\nuser=%s\nprograms=%s\n' \
+        "$number" "$mode" "$layout" "$server_user" "$programs" >"$dir/state.new"
     mv "$dir/state.new" "$dir/state"
 }
 
@@ -116,4 +118,11 @@ pg_bin() {
     newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)
     [[ -x $newest ]] || return 1
     printf '%s' "${newest%/postgres}"
+}
+
+pg_version() {
+    local bin
+    bin=$(pg_bin)
+    bin=${bin%/bin}
+    printf '%s' "${bin##*/}"
 }

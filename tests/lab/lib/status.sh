@@ -5,7 +5,7 @@ lab_status() {
     (($# == 0)) || misuse "status takes no argument"
     need_lab
     local host
-    printf 'lab %s in %s, mode %s\n' "$number" "$dir" "$mode"
+    printf 'lab %s in %s, %s, %s\n' "$number" "$dir" "$mode" "$layout"
     printf '%-6s %-10s %-12s %-5s %s\n' host site address ssh serves
     for host in "${ssh_hosts[@]}"; do
         printf '%-6s %-10s %-12s %-5s %s\n' "$host" "$(site_of "$host")" "$(address_of "$host")" \
@@ -29,7 +29,7 @@ lab_log() {
     need_host log "$@"
     need_lab
     local file
-    for file in "$dir/$1"/*.log; do
+    for file in "$dir/$1"/*.log "$dir/$1"/log/*.log; do
         [[ -f $file ]] || continue
         printf '==> %s <==\n' "$file"
         tail -n 200 "$file"

@@ -6,13 +6,14 @@ lab_up() {
     case ${1-} in
         '') mode=loopback ;;
         --hosts) mode=hosts ;;
-        *) misuse "up takes --hosts or nothing, not \`$1\`" ;;
+        --debian) mode=hosts layout=debian ;;
+        *) misuse "up takes --hosts, --debian or nothing, not \`$1\`" ;;
     esac
     set_addresses
     if [[ -f $dir/ready ]]; then
-        local wanted=$mode
+        local wanted="$mode, $layout"
         need_lab
-        [[ $mode == "$wanted" ]] || fail "a lab is up in $dir in mode $mode; take it down first"
+        [[ "$mode, $layout" == "$wanted" ]] || fail "another lab ($mode, $layout) is up in $dir; take it down first"
         say "the lab is up in $dir"
         return
     fi
@@ -37,6 +38,7 @@ lab_up() {
     write_estate
     for host in "${ssh_hosts[@]}"; do own "$dir/$host"; done
     for host in "${db_hosts[@]}"; do
+        make_folders "$host"
         raise_host "$host"
         start_sshd "$host"
         sshd_answers "$host"
@@ -57,7 +59,7 @@ keep_template() {
     local host
     mkdir -p "$dir/template"
     for host in "${all_hosts[@]}"; do
-        rm -f "$dir/$host"/*.log
+        rm -f "$dir/$host"/*.log "$dir/$host"/log/*
         cp -a --reflink=auto "$dir/$host" "$dir/template/$host"
     done
 }
@@ -76,7 +78,7 @@ start_all() {
         wait_until 10 web_answers "$host" || fail "the web server of $host does not answer; see $dir/$host/*.log"
     done
     wait_until 10 dns_answers || fail "the name servers do not answer; see $dir/dns/*.log"
-    wait_until 15 streams a-db b-db || fail "b-db does not stream from a-db; see $dir/b-db/postgres.log"
+    wait_until 15 streams a-db b-db || fail "b-db does not stream from a-db; see $(pg_log_of b-db)"
 }
 
 lab_reset() {
@@ -112,7 +114,7 @@ clear_away() {
     [[ -f $dir/.switchback-lab ]] || fail "$dir is not a lab's folder; it is left alone"
     [[ -O $dir ]] || fail "the lab in $dir belongs to $(stat -c %U "$dir"), and you are $(id -un)"
     hold_lab
-    local wanted=$mode host
+    local wanted=$mode wanted_layout=$layout host
     if read_state; then
         stop_clients
         set_become
@@ -123,7 +125,7 @@ clear_away() {
         remove_user
     fi
     rm -rf "$dir"
-    mode=$wanted
+    mode=$wanted layout=$wanted_layout
     set_addresses
 }
 
