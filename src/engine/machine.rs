@@ -9,7 +9,7 @@ use super::state::{How, RunState, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
 use crate::base::quantity::spoken;
 use crate::runbook::bound::{Mode, OnFailure};
-use crate::runbook::signature::Undo;
+use crate::runbook::signature::{Effect, FactKind, Undo};
 
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,6 +192,7 @@ fn after_failure(
     }
     let verdict = match (doubt, state.has_touched()) {
         (true, _) => Verdict::InDoubt,
+        (false, true) if plan.mode == Mode::Planned && nothing_lasts(plan, state) => Verdict::BackedOut,
         (false, true) => Verdict::Stopped,
         (false, false) => Verdict::Refused,
     };
@@ -217,13 +218,19 @@ fn may_still_back_out(plan: &Plan, state: &RunState) -> bool {
         && state.back_out.is_none()
         && to_undo(plan, state, wave).iter().any(|index| {
             plan.steps.get(*index).is_some_and(|step| {
-                step.gives.iter().any(|fact| fact.kind == crate::runbook::signature::FactKind::Fenced)
+                step.gives.iter().any(|fact| fact.kind == FactKind::Fenced)
             })
         })
 }
 
 fn may_undo_something(plan: &Plan, state: &RunState, wave: Option<u32>) -> bool {
     !to_undo(plan, state, wave).is_empty()
+}
+
+/// Whether all that was done leaves nothing behind: a checkpoint, a row of our own.
+fn nothing_lasts(plan: &Plan, state: &RunState) -> bool {
+    let mut touched = plan.steps.iter().zip(&state.steps).filter(|(_, record)| record.has_touched());
+    touched.all(|(step, _)| step.undo == Undo::Nothing && step.effect == Effect::Idempotent)
 }
 
 /// What a back-out takes back, last first: what this run did or may have done, of services that have not

@@ -4,4 +4,5 @@ mod bench;
 mod engine;
 mod estate;
 mod house;
+mod pair;
 mod store;

@@ -3,4 +3,4 @@
 
 mod sweep;
 mod transitions;
-mod world;
+pub mod world;

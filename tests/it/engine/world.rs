@@ -388,6 +388,16 @@ pub fn owner() -> Owner {
 /// One process: begins the run, or goes on with what the journal holds, until it ends or dies.
 pub async fn process(plan: &Plan, world: &Shared, journal: &mut Paper) -> End {
     world.world().dead = false;
+    run_process(plan, actions(world), &|| world.world().dead, journal).await
+}
+
+/// One process with these actions, until it ends, or `dead` says that it died.
+pub async fn run_process(
+    plan: &Plan,
+    actions: Vec<Box<dyn Action>>,
+    dead: &(dyn Fn() -> bool + Sync),
+    journal: &mut Paper,
+) -> End {
     journal.died = false;
     journal.waiting.clear();
     let clock = TestClock(Instant::now());
@@ -403,7 +413,6 @@ pub async fn process(plan: &Plan, world: &Shared, journal: &mut Paper) -> End {
         return End::Died;
     }
     state.fold(plan, &event).expect("it follows");
-    let actions = actions(world);
     let (_sender, interrupt) = tokio::sync::watch::channel(Interrupt::None);
     let (mut reporter, mut prompter) = (Silent, Nobody);
     let origin_ms = i128::from(clock.monotonic_ms()) - i128::from(base_ms);
@@ -421,7 +430,7 @@ pub async fn process(plan: &Plan, world: &Shared, journal: &mut Paper) -> End {
     let death = async {
         loop {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            if world.world().dead {
+            if dead() {
                 return;
             }
         }

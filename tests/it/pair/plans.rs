@@ -1,0 +1,161 @@
+//! The database steps of the shipped runbooks, as plans.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use switchback::actions::catalogue;
+use switchback::actions::context::{Accepted, Memory, RunContext};
+use switchback::actions::database::{self, port::Database};
+use switchback::base::name::{ServiceName, SiteName};
+use switchback::base::quantity::Span;
+use switchback::engine::action::Action;
+use switchback::engine::plan::{Plan, PlanFrame};
+use switchback::runbook::bound::{BoundAction, BoundGroup, BoundPhase, BoundRunbook, BoundStep, Mode, OnFailure};
+use switchback::runbook::signature::Noun;
+
+use super::database::SimDatabase;
+use super::world::Shared;
+
+/// (phase, wave, action, site of `at`)
+type Row = (&'static str, Option<u32>, &'static str, &'static str);
+
+const FAILOVER: &[Row] = &[
+    ("look", None, "database.ready", "to"),
+    ("prepare", None, "database.prepare", "from"),
+    ("fence.1", Some(1), "database.fence", "from"),
+    ("arrived.1", Some(1), "database.arrived", "to"),
+    ("detach.1", Some(1), "database.detach", "to"),
+    ("promote.1", Some(1), "database.promote", "to"),
+    ("test.1", Some(1), "database.write_test", "to"),
+    ("protect", None, "database.follow", "from"),
+    ("marker", None, "database.marker_seen", "from"),
+];
+
+const EMERGENCY: &[Row] = &[
+    ("look", None, "database.ready", "to"),
+    ("shut-out", None, "database.fence", "from"),
+    ("detach.1", Some(1), "database.detach", "to"),
+    ("promote.1", Some(1), "database.promote", "to"),
+    ("test.1", Some(1), "database.write_test", "to"),
+];
+
+const REJOIN: &[Row] = &[
+    ("keep", None, "database.keep_aside", "from"),
+    ("rejoin", None, "database.follow", "from"),
+    ("caught-up", None, "database.caught_up", "from"),
+    ("marker", None, "database.marker_seen", "from"),
+];
+
+fn site(name: &str) -> SiteName {
+    SiteName::new(name).expect("a name")
+}
+
+fn orders() -> ServiceName {
+    ServiceName::new("orders").expect("a name")
+}
+
+/// What is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Failover,
+    Emergency,
+    /// The lost site follows again.
+    Rejoin,
+}
+
+/// A plan, and what makes its actions anew for every process.
+pub struct Maker {
+    pub plan: Plan,
+    context: RunContext,
+}
+
+pub fn maker(order: Order, from: &str, to: &str) -> Maker {
+    let (rows, mode) = match order {
+        Order::Failover => (FAILOVER, Mode::Planned),
+        Order::Emergency => (EMERGENCY, Mode::Emergency),
+        Order::Rejoin => (REJOIN, Mode::Planned),
+    };
+    let mut accepted = Accepted::default();
+    if order == Order::Emergency {
+        accepted.data_loss.insert(orders(), "tried".to_owned());
+    }
+    let context = RunContext {
+        run: "run".to_owned(),
+        operator: "o@m".to_owned(),
+        mode,
+        from: Some(site(from)),
+        to: Some(site(to)),
+        accepted,
+        memory: Memory::default(),
+    };
+    let phases = rows.iter().map(|(phase, wave, action, at)| {
+        let at = if *at == "to" { to } else { from };
+        let mut arguments = serde_json::Map::new();
+        arguments.insert("at".to_owned(), json!(at));
+        if *action == "database.keep_aside" {
+            arguments.insert("label".to_owned(), json!("before"));
+        }
+        let signature = catalogue::signature(action).expect("in the catalogue");
+        BoundPhase {
+            id: (*phase).to_owned(),
+            title: String::new(),
+            procedure: None,
+            wave: *wave,
+            no_return: *action == "database.promote",
+            confirm: None,
+            empty: Vec::new(),
+            groups: vec![BoundGroup {
+                steps: vec![BoundStep {
+                    id: format!("{phase}/orders"),
+                    title: String::new(),
+                    action: BoundAction {
+                        name: (*action).to_owned(),
+                        item: Some((Noun::Database, "orders".to_owned())),
+                        arguments,
+                    },
+                    site: Some(site(at)),
+                    services: vec![orders()],
+                    within: signature.within.parse::<Span>().expect("a span"),
+                    on_failure: OnFailure::Stop,
+                    place: String::new(),
+                }],
+            }],
+        }
+    });
+    let bound = BoundRunbook {
+        runbook: "sim".to_owned(),
+        title: "sim".to_owned(),
+        procedure: None,
+        mode,
+        to: Some(site(to)),
+        from: Some(site(from)),
+        inputs: BTreeMap::new(),
+        phases: phases.collect(),
+        digest: String::new(),
+    };
+    let frame =
+        PlanFrame { estate: "sim".to_owned(), estate_digest: String::new(), outage_max_ms: Some(20_000), rto_ms: None };
+    let unused = Shared::new(super::world::World::new(Vec::new()));
+    let bare: Vec<Box<dyn Action>> = make_all(&bound, &context, &unused);
+    Maker { plan: Plan::new(bound, frame, &bare, catalogue::signature), context }
+}
+
+fn make_all(bound: &BoundRunbook, context: &RunContext, world: &Shared) -> Vec<Box<dyn Action>> {
+    let database: Arc<dyn Database> = Arc::new(SimDatabase(world.clone()));
+    let steps = bound.phases.iter().flat_map(|phase| &phase.groups).flat_map(|group| &group.steps);
+    steps
+        .map(|step| database::make(&step.action, &orders(), Arc::clone(&database), context).expect("it can be made"))
+        .collect()
+}
+
+impl Maker {
+    /// The plan's actions on this world.
+    pub fn actions(&self, world: &Shared) -> Vec<Box<dyn Action>> {
+        let database: Arc<dyn Database> = Arc::new(SimDatabase(world.clone()));
+        let make = |step: &switchback::engine::plan::PlanStep| {
+            database::make(&step.action, &orders(), Arc::clone(&database), &self.context).expect("it can be made")
+        };
+        self.plan.steps.iter().map(make).collect()
+    }
+}

@@ -1,0 +1,190 @@
+//! Deaths and faults at every call of the real actions, enumerated.
+
+use switchback::engine::verdict::Verdict;
+
+use super::plans::{Maker, Order, maker};
+use super::world::{DEATHS, FAULTS, Mishap, Shared, World};
+use crate::engine::world::{End, Paper, run_process};
+
+/// How a story ended.
+struct Ended {
+    verdict: Verdict,
+    calls: usize,
+    writes: usize,
+}
+
+/// Runs, and resumes after every death, until the run ends.
+async fn to_the_end(maker: &Maker, world: &Shared, die_at: Option<(usize, bool)>) -> Ended {
+    let mut journal = Paper { die_at, ..Paper::default() };
+    for _ in 0..12 {
+        world.world().dead = false;
+        let dead = || world.world().dead;
+        match run_process(&maker.plan, maker.actions(world), &dead, &mut journal).await {
+            End::Verdict(verdict) => {
+                let calls = world.world().calls;
+                return Ended { verdict, calls, writes: journal.writes };
+            }
+            End::Died => journal.die_at = None,
+        }
+    }
+    panic!("it never ends");
+}
+
+/// What must hold whatever happened; `planned`: nothing may be lost.
+fn judge(world: &Shared, planned: bool, story: &str) {
+    let world = world.world();
+    assert!(world.broken.is_empty(), "{:?}: {story}\n{}", world.broken, world.story.join("\n"));
+    assert!(world.promotions <= 1, "promoted {} times: {story}\n{}", world.promotions, world.story.join("\n"));
+    if planned {
+        assert_eq!(world.lost(), Vec::new(), "acknowledged writes are lost: {story}\n{}", world.story.join("\n"));
+    }
+}
+
+fn serves(world: &Shared) -> Option<usize> {
+    let world = world.world();
+    (0..2).find(|at| world.is_writable(*at))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_planned_failover_survives_two_deaths_at_any_calls() {
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let calm = Shared::new(World::new(Vec::new()));
+    let ended = to_the_end(&maker, &calm, None).await;
+    assert_eq!((ended.verdict, serves(&calm)), (Verdict::Done, Some(1)), "{}", calm.world().story.join("\n"));
+    assert!(calm.world().streams(0), "the old primary follows");
+    assert!(ended.calls > 25, "{} calls", ended.calls);
+    for first in 0..ended.calls {
+        for one in DEATHS {
+            for second in (first + 1..first + ended.calls + 8).step_by(1) {
+                for two in DEATHS {
+                    let story = format!("{one:?} at {first}, {two:?} at {second}");
+                    let world = Shared::new(World::new(vec![(first, one), (second, two)]));
+                    let ended = to_the_end(&maker, &world, None).await;
+                    judge(&world, true, &story);
+                    assert_eq!(
+                        (ended.verdict, serves(&world)),
+                        (Verdict::Done, Some(1)),
+                        "{story}\n{}",
+                        world.world().story.join("\n")
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_planned_failover_survives_a_death_at_any_journal_write() {
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let ended = to_the_end(&maker, &Shared::new(World::new(Vec::new())), None).await;
+    for at in 0..ended.writes {
+        for written in [false, true] {
+            let world = Shared::new(World::new(Vec::new()));
+            let ended = to_the_end(&maker, &world, Some((at, written))).await;
+            judge(&world, true, &format!("write {at}, written: {written}"));
+            assert_eq!((ended.verdict, serves(&world)), (Verdict::Done, Some(1)), "write {at}, written: {written}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_fault_at_every_call_ends_there_or_back_home() {
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let ended = to_the_end(&maker, &Shared::new(World::new(Vec::new())), None).await;
+    let mut backed_out = 0;
+    for at in 0..ended.calls {
+        for fault in FAULTS {
+            let story = format!("{fault:?} at {at}");
+            let world = Shared::new(World::new(vec![(at, fault)]));
+            let ended = to_the_end(&maker, &world, None).await;
+            judge(&world, true, &story);
+            match (ended.verdict, serves(&world)) {
+                (Verdict::Done, Some(1)) | (Verdict::Refused, Some(0)) => {}
+                (Verdict::BackedOut, Some(0)) => {
+                    backed_out += 1;
+                    assert!(
+                        world.world().streams(1),
+                        "the standby follows again: {story}\n{}",
+                        world.world().story.join("\n")
+                    );
+                }
+                // Past the point of no return a refusal stops; what serves is the new site, or nobody yet.
+                (Verdict::Stopped | Verdict::InDoubt, serving) => {
+                    assert_eq!(fault, Mishap::Refused, "{story}\n{}", world.world().story.join("\n"));
+                    assert_ne!(serving, Some(0), "{story}");
+                }
+                other => panic!("{other:?}: {story}\n{}", world.world().story.join("\n")),
+            }
+        }
+    }
+    assert!(backed_out >= 3, "{backed_out} runs backed out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_death_in_a_back_out_still_leads_home() {
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let calls = to_the_end(&maker, &Shared::new(World::new(Vec::new())), None).await.calls;
+    let mut tried = 0;
+    for refused in 0..calls {
+        let world = Shared::new(World::new(vec![(refused, Mishap::Refused)]));
+        let ended = to_the_end(&maker, &world, None).await;
+        if ended.verdict != Verdict::BackedOut {
+            continue;
+        }
+        for death_at in refused + 1..ended.calls + 2 {
+            for death in DEATHS {
+                tried += 1;
+                let story = format!("refused at {refused}, {death:?} at {death_at}");
+                let world = Shared::new(World::new(vec![(refused, Mishap::Refused), (death_at, death)]));
+                let ended = to_the_end(&maker, &world, None).await;
+                judge(&world, true, &story);
+                assert_eq!(
+                    (ended.verdict, serves(&world)),
+                    (Verdict::BackedOut, Some(0)),
+                    "{story}\n{}",
+                    world.world().story.join("\n")
+                );
+            }
+        }
+    }
+    assert!(tried > 20, "{tried} cases");
+}
+
+/// The primary's server was killed while the standby was a few writes behind.
+fn killed(mishaps: Vec<(usize, Mishap)>) -> World {
+    let mut world = World::new(mishaps);
+    world.members[0].running = false;
+    world.members[0].clean = false;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emergency_and_the_way_back_survive_a_death_at_any_call() {
+    let (emergency, rejoin) =
+        (maker(Order::Emergency, "dallas", "nuremberg"), maker(Order::Rejoin, "dallas", "nuremberg"));
+    let calm = Shared::new(killed(Vec::new()));
+    let calls = to_the_end(&emergency, &calm, None).await.calls;
+    let all_calls = to_the_end(&rejoin, &calm, None).await.calls;
+    assert_eq!(serves(&calm), Some(1));
+    assert!(calm.world().streams(0), "{}", calm.world().story.join("\n"));
+    assert!(!calm.world().lost().is_empty(), "the world lost nothing, so nothing is tried");
+    assert!(calm.world().members[0].kept, "what only the old primary had was kept");
+    for at in 0..all_calls + 4 {
+        for death in DEATHS {
+            let story = format!("{death:?} at {at} ({calls} calls of the emergency)");
+            let world = Shared::new(killed(vec![(at, death)]));
+            let ended = to_the_end(&emergency, &world, None).await;
+            assert_eq!(ended.verdict, Verdict::Done, "{story}\n{}", world.world().story.join("\n"));
+            let ended = to_the_end(&rejoin, &world, None).await;
+            judge(&world, false, &story);
+            assert_eq!(
+                (ended.verdict, serves(&world)),
+                (Verdict::Done, Some(1)),
+                "{story}\n{}",
+                world.world().story.join("\n")
+            );
+            assert!(world.world().streams(0), "{story}");
+            assert!(world.world().members[0].kept, "diverged writes were thrown away: {story}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The two servers, their logs, a client that writes wherever it can, and what may go wrong.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use switchback::engine::action::{ActionError, Fault};
+
+/// Index of a site: 0 is `dallas`, 1 is `nuremberg`.
+pub type At = usize;
+pub const SITES: [&str; 2] = ["dallas", "nuremberg"];
+
+/// One entry of a log: on which timeline it was written, and its number.
+pub type Entry = (u32, u64);
+
+/// One database server and its disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The host answers.
+    pub reachable: bool,
+    pub running: bool,
+    /// It was stopped cleanly (or was never started since).
+    pub clean: bool,
+    /// A start comes up in recovery.
+    pub signal: bool,
+    /// Running in recovery, or was when it stopped.
+    pub recovery: bool,
+    pub follows: Option<At>,
+    pub timeline: u32,
+    pub log: Vec<Entry>,
+    pub kept: bool,
+    pub test_rows: BTreeSet<(u32, bool)>,
+}
+
+/// What happens to one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mishap {
+    DieBefore,
+    DieAfter,
+    Transient,
+    LostDone,
+    LostNotDone,
+    Unreachable,
+    Refused,
+}
+
+pub const DEATHS: [Mishap; 2] = [Mishap::DieBefore, Mishap::DieAfter];
+pub const FAULTS: [Mishap; 5] =
+    [Mishap::Transient, Mishap::LostDone, Mishap::LostNotDone, Mishap::Unreachable, Mishap::Refused];
+
+#[derive(Debug)]
+pub struct World {
+    pub members: [Member; 2],
+    next: u64,
+    /// What the client was promised.
+    pub acknowledged: Vec<Entry>,
+    pub promotions: u32,
+    pub calls: usize,
+    pub mishaps: Vec<(usize, Mishap)>,
+    pub dead: bool,
+    /// Invariants that were broken, each in a sentence.
+    pub broken: Vec<String>,
+    pub story: Vec<String>,
+}
+
+impl World {
+    /// `dallas` serves, `nuremberg` follows a little behind.
+    pub fn new(mishaps: Vec<(usize, Mishap)>) -> Self {
+        let log: Vec<Entry> = (0..10).map(|number| (1, number)).collect();
+        let primary = Member {
+            reachable: true,
+            running: true,
+            clean: false,
+            signal: false,
+            recovery: false,
+            follows: None,
+            timeline: 1,
+            log: log.clone(),
+            kept: false,
+            test_rows: BTreeSet::new(),
+        };
+        let standby = Member {
+            recovery: true,
+            signal: true,
+            follows: Some(0),
+            log: log.iter().take(7).copied().collect(),
+            ..primary.clone()
+        };
+        Self {
+            members: [primary, standby],
+            next: 10,
+            acknowledged: log,
+            promotions: 0,
+            calls: 0,
+            mishaps,
+            dead: false,
+            broken: Vec::new(),
+            story: Vec::new(),
+        }
+    }
+
+    pub fn is_writable(&self, at: At) -> bool {
+        let member = &self.members[at];
+        member.running && !member.recovery
+    }
+
+    /// The standby at a site receives from a running member whose log begins with its own.
+    pub fn streams(&self, at: At) -> bool {
+        let member = &self.members[at];
+        let Some(from) = member.follows else { return false };
+        let upstream = &self.members[from];
+        member.running
+            && member.recovery
+            && upstream.running
+            && upstream.reachable
+            && upstream.log.starts_with(&member.log)
+    }
+
+    /// Time goes by: the client writes, replication replicates, and the invariants are looked at.
+    pub fn pass(&mut self) {
+        let writable: Vec<At> = (0..2).filter(|at| self.is_writable(*at)).collect();
+        if writable.len() > 1 {
+            self.broken.push("two members take writes at once".to_owned());
+        }
+        for at in writable {
+            let entry = (self.members[at].timeline, self.next);
+            self.next += 1;
+            self.members[at].log.push(entry);
+            self.acknowledged.push(entry);
+        }
+        for at in 0..2 {
+            self.replicate(at, 3);
+        }
+    }
+
+    pub fn replicate(&mut self, at: At, most: usize) {
+        if !self.streams(at) {
+            return;
+        }
+        let Some(from) = self.members[at].follows else { return };
+        let have = self.members[at].log.len();
+        let more: Vec<Entry> = self.members[from].log.iter().skip(have).take(most).copied().collect();
+        self.members[at].log.extend(more);
+        self.members[at].timeline = self.members[from].timeline;
+        self.members[at].test_rows = self.members[from].test_rows.clone();
+    }
+
+    /// Acknowledged writes that the one writable member does not have.
+    pub fn lost(&self) -> Vec<Entry> {
+        let Some(at) = (0..2).find(|at| self.is_writable(*at)) else { return Vec::new() };
+        let have: BTreeSet<&Entry> = self.members[at].log.iter().collect();
+        self.acknowledged.iter().filter(|entry| !have.contains(entry)).copied().collect()
+    }
+}
+
+/// The world, shared by everything that calls it.
+#[derive(Debug, Clone)]
+pub struct Shared(Arc<Mutex<World>>);
+
+impl Shared {
+    pub fn new(world: World) -> Self {
+        Self(Arc::new(Mutex::new(world)))
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call to a site. Whether `effect` happens, and whether its answer comes back, is the mishap's.
+    pub async fn call<T>(
+        &self,
+        name: &str,
+        at: At,
+        effect: impl FnOnce(&mut World) -> Result<T, ActionError>,
+    ) -> Result<T, ActionError> {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        let answer = self.answer(name, at, effect);
+        if self.world().dead {
+            return std::future::pending().await;
+        }
+        answer
+    }
+
+    fn answer<T>(
+        &self,
+        name: &str,
+        at: At,
+        effect: impl FnOnce(&mut World) -> Result<T, ActionError>,
+    ) -> Result<T, ActionError> {
+        let mut guard = self.world();
+        let world = &mut *guard;
+        let mishap = world.mishaps.iter().find(|(call, _)| *call == world.calls).map(|(_, mishap)| *mishap);
+        world.story.push(format!(
+            "{:>3} {name} {} {}",
+            world.calls,
+            SITES[at],
+            mishap.map_or_else(String::new, |m| format!("{m:?}"))
+        ));
+        world.calls += 1;
+        world.pass();
+        let say = |fault, text: &str| ActionError::new(fault, format!("{name} at {}: {text}", SITES[at]));
+        let answer = match mishap {
+            _ if !world.members[at].reachable => Err(say(Fault::Unreachable, "no route")),
+            None => effect(world),
+            Some(Mishap::Transient) => Err(say(Fault::Transient, "busy")),
+            Some(Mishap::Unreachable) => Err(say(Fault::Unreachable, "no route")),
+            Some(Mishap::Refused) => Err(say(Fault::Refused, "no")),
+            Some(Mishap::LostNotDone) => Err(say(Fault::InDoubt, "no answer")),
+            Some(Mishap::LostDone) => {
+                let _ = effect(world);
+                Err(say(Fault::InDoubt, "no answer"))
+            }
+            Some(death) => {
+                if death == Mishap::DieAfter {
+                    let _ = effect(world);
+                }
+                world.dead = true;
+                Err(say(Fault::InDoubt, "died"))
+            }
+        };
+        world.pass();
+        answer
+    }
+}
