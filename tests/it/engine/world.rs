@@ -400,10 +400,22 @@ pub async fn run_process(
 ) -> End {
     journal.died = false;
     journal.waiting.clear();
+    let before = journal.durable.clone();
+    run_on(plan, actions, dead, journal, &before).await
+}
+
+/// One process on any journal that holds these events.
+pub async fn run_on(
+    plan: &Plan,
+    actions: Vec<Box<dyn Action>>,
+    dead: &(dyn Fn() -> bool + Sync),
+    journal: &mut dyn Journal,
+    before: &[Event],
+) -> End {
     let clock = TestClock(Instant::now());
-    let mut state = RunState::replay(plan, &journal.durable).expect("the journal is ours");
+    let mut state = RunState::replay(plan, before).expect("the journal is ours");
     let base_ms = state.now_ms;
-    let opening = if journal.durable.is_empty() {
+    let opening = if before.is_empty() {
         What::Started { format: 1, plan: Box::new(plan.clone()), accepted: serde_json::Value::Null, by: owner() }
     } else {
         What::Resumed { by: owner(), reason: None, accepted: serde_json::Value::Null }

@@ -188,3 +188,47 @@ async fn an_emergency_and_the_way_back_survive_a_death_at_any_call() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_old_primary_that_somebody_starts_between_a_death_and_the_resume_is_fenced_again() {
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let calls = to_the_end(&maker, &Shared::new(World::new(Vec::new())), None).await.calls;
+    let (mut done, mut back, mut asked) = (0, 0, 0);
+    for at in 0..calls {
+        for death in DEATHS {
+            let story = format!("{death:?} at {at}");
+            let world = Shared::new(World::new(vec![(at, death)]));
+            let mut journal = Paper::default();
+            let dead = || world.world().dead;
+            assert_eq!(
+                run_process(&maker.plan, maker.actions(&world), &dead, &mut journal).await,
+                End::Died,
+                "{story}"
+            );
+            {
+                let mut world = world.world();
+                if world.is_writable(1) {
+                    // Past the point of no return nobody can be kept from starting it by hand; that is not tried here.
+                    continue;
+                }
+                let old = &mut world.members[0];
+                (old.running, old.recovery, old.signal, old.clean, old.follows) = (true, false, false, false, None);
+                world.dead = false;
+                for _ in 0..3 {
+                    world.pass();
+                }
+            }
+            let end = run_process(&maker.plan, maker.actions(&world), &dead, &mut journal).await;
+            judge(&world, true, &story);
+            match (end, serves(&world)) {
+                (End::Verdict(Verdict::Done), Some(1)) => done += 1,
+                // What it wrote after the stream was cut cannot arrive any more: nothing is promoted over it.
+                (End::Verdict(Verdict::BackedOut), Some(0)) => back += 1,
+                // The promotion was intended and not carried out: from there nothing is done by itself.
+                (End::Verdict(Verdict::InDoubt), Some(0)) => asked += 1,
+                other => panic!("{other:?}: {story}\n{}", world.world().story.join("\n")),
+            }
+        }
+    }
+    assert!(done > 10 && back > 1 && asked == 1, "{done} went on, {back} went back, {asked} asked");
+}
