@@ -5,5 +5,6 @@
 
 mod database;
 mod plans;
+mod refusals;
 mod sweeps;
 mod world;

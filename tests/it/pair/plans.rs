@@ -150,6 +150,11 @@ fn make_all(bound: &BoundRunbook, context: &RunContext, world: &Shared) -> Vec<B
 }
 
 impl Maker {
+    /// Takes back what the operator accepted.
+    pub fn accept_nothing(&mut self) {
+        self.context.accepted = Accepted::default();
+    }
+
     /// The plan's actions on this world.
     pub fn actions(&self, world: &Shared) -> Vec<Box<dyn Action>> {
         let database: Arc<dyn Database> = Arc::new(SimDatabase(world.clone()));

@@ -7,14 +7,14 @@ use super::world::{DEATHS, FAULTS, Mishap, Shared, World};
 use crate::engine::world::{End, Paper, run_process};
 
 /// How a story ended.
-struct Ended {
-    verdict: Verdict,
-    calls: usize,
-    writes: usize,
+pub struct Ended {
+    pub verdict: Verdict,
+    pub calls: usize,
+    pub writes: usize,
 }
 
 /// Runs, and resumes after every death, until the run ends.
-async fn to_the_end(maker: &Maker, world: &Shared, die_at: Option<(usize, bool)>) -> Ended {
+pub async fn to_the_end(maker: &Maker, world: &Shared, die_at: Option<(usize, bool)>) -> Ended {
     let mut journal = Paper { die_at, ..Paper::default() };
     for _ in 0..12 {
         world.world().dead = false;

@@ -60,6 +60,9 @@ pub struct World {
     /// Invariants that were broken, each in a sentence.
     pub broken: Vec<String>,
     pub story: Vec<String>,
+    /// At this call somebody promotes `nuremberg` by hand, if it is in recovery and `dallas` does not serve.
+    pub promoted_by_hand_at: Option<usize>,
+    pub was_promoted_by_hand: bool,
 }
 
 impl World {
@@ -95,6 +98,8 @@ impl World {
             dead: false,
             broken: Vec::new(),
             story: Vec::new(),
+            promoted_by_hand_at: None,
+            was_promoted_by_hand: false,
         }
     }
 
@@ -130,6 +135,21 @@ impl World {
         for at in 0..2 {
             self.replicate(at, 3);
         }
+    }
+
+    /// What somebody else does, behind the run's back.
+    fn by_hand(&mut self) {
+        if self.promoted_by_hand_at.is_none_or(|at| at > self.calls)
+            || self.was_promoted_by_hand
+            || self.is_writable(0)
+            || !self.members[1].recovery
+        {
+            return;
+        }
+        self.story.push("    somebody promotes nuremberg by hand".to_owned());
+        (self.members[1].recovery, self.members[1].follows) = (false, None);
+        self.members[1].timeline += 1;
+        self.was_promoted_by_hand = true;
     }
 
     pub fn replicate(&mut self, at: At, most: usize) {
@@ -195,6 +215,10 @@ impl Shared {
             SITES[at],
             mishap.map_or_else(String::new, |m| format!("{m:?}"))
         ));
+        // Between the look and the act a gap remains (docs/safety.md); nobody falls into it here.
+        if name != "unfence" {
+            world.by_hand();
+        }
         world.calls += 1;
         world.pass();
         let say = |fault, text: &str| ActionError::new(fault, format!("{name} at {}: {text}", SITES[at]));

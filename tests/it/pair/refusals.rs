@@ -1,0 +1,109 @@
+//! What the actions refuse, whatever the engine asks.
+
+use std::sync::Arc;
+
+use switchback::actions::database::port::Database;
+use switchback::engine::action::{Action, Fault, Observed};
+use switchback::engine::rehearsal::{Foreseen, rehearse};
+
+use super::database::SimDatabase;
+use super::plans::{Order, maker};
+use super::sweeps::to_the_end;
+use super::world::{Shared, World};
+use crate::engine::world::TestClock;
+
+fn step<'a>(actions: &'a [Box<dyn Action>], maker: &super::plans::Maker, name: &str) -> &'a dyn Action {
+    let index = maker.plan.steps.iter().position(|step| step.action.name == name).expect("in the plan");
+    actions[index].as_ref()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fence_is_not_taken_back_over_a_promotion() {
+    // The run dies in the undo of its fence, and meanwhile somebody promotes the other side by hand. The
+    // resumed back-out must not start the old primary.
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let world = Shared::new(World::new(Vec::new()));
+    let calm = to_the_end(&maker, &world, None).await.calls;
+    let mut tried = 0;
+    for refused in 0..calm {
+        for promoted_at in refused + 1..refused + 8 {
+            let world = Shared::new(World::new(vec![(refused, super::world::Mishap::Refused)]));
+            world.world().promoted_by_hand_at = Some(promoted_at);
+            let _ = to_the_end(&maker, &world, None).await;
+            let world = world.world();
+            if world.was_promoted_by_hand {
+                tried += 1;
+                assert!(world.broken.is_empty(), "{:?}\n{}", world.broken, world.story.join("\n"));
+            }
+        }
+    }
+    assert!(tried > 5, "{tried} cases");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_primary_that_serves_alone_is_not_promoted_over() {
+    // The standby is cut off: a planned fail-over is refused before anything is touched.
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let world = Shared::new(World::new(Vec::new()));
+    world.world().members[1].follows = None;
+    let actions = maker.actions(&world);
+    let clock = TestClock(tokio::time::Instant::now());
+    let rehearsal = rehearse(&maker.plan, &actions, &clock, 5_000).await;
+    assert!(rehearsal.blocked().count() >= 1, "{rehearsal:?}");
+    let promote = step(&actions, &maker, "database.promote");
+    assert!(matches!(promote.observe().await, Ok(Observed::Blocked { .. })));
+    assert!(world.world().is_writable(0), "a rehearsal changed something");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emergency_names_what_must_be_accepted() {
+    let mut maker = maker(Order::Emergency, "dallas", "nuremberg");
+    maker.accept_nothing();
+    let world = Shared::new(World::new(Vec::new()));
+    world.world().members[0].reachable = false;
+    let actions = maker.actions(&world);
+    let clock = TestClock(tokio::time::Instant::now());
+    let rehearsal = rehearse(&maker.plan, &actions, &clock, 5_000).await;
+    let all: Vec<&str> = rehearsal.blocked().map(|(_, reason)| reason).collect();
+    assert!(all.iter().any(|reason| reason.contains("--accept-unfenced dallas")), "{all:?}");
+    assert!(all.iter().any(|reason| reason.contains("--accept-data-loss orders")), "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_writable_members_stop_everything() {
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let world = Shared::new(World::new(Vec::new()));
+    {
+        let mut world = world.world();
+        (world.members[1].recovery, world.members[1].follows) = (false, None);
+    }
+    let actions = maker.actions(&world);
+    for name in ["database.ready", "database.promote"] {
+        let observed = step(&actions, &maker, name).observe().await;
+        assert!(
+            matches!(&observed, Ok(Observed::Blocked { reason, .. }) if reason.contains("dallas") && reason.contains("nuremberg")),
+            "{observed:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_run_finds_everything_done() {
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let world = Shared::new(World::new(Vec::new()));
+    let _ = to_the_end(&maker, &world, None).await;
+    let clock = TestClock(tokio::time::Instant::now());
+    let rehearsal = rehearse(&maker.plan, &maker.actions(&world), &clock, 5_000).await;
+    for (step, foreseen) in maker.plan.steps.iter().zip(&rehearsal.steps) {
+        assert!(matches!(foreseen, Foreseen::Already(_)), "{}: {foreseen:?}", step.id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_is_a_refusal() {
+    let world = Shared::new(World::new(vec![(0, super::world::Mishap::Refused)]));
+    let database: Arc<dyn Database> = Arc::new(SimDatabase(world));
+    let site = database.sites().remove(0);
+    let error = database.standing(&site).await.expect_err("refused");
+    assert_eq!(error.fault, Fault::Refused);
+}
