@@ -80,3 +80,13 @@ impl Node {
         }
     }
 }
+
+impl Node {
+    /// The value of a key, where this is a map that has it.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        match &self.value {
+            Value::Map(entries) => entries.iter().find(|(key, _)| key.text == name).map(|(_, node)| node),
+            _ => None,
+        }
+    }
+}

@@ -28,7 +28,7 @@ pub fn parse(source: &Arc<Source>, folder: &Path, home: Option<&Path>) -> Result
     let services = fill::services(&written, &mut filling);
     let estate = Estate {
         name: written.estate.as_str().to_owned(),
-        digest: hex(&Sha256::digest(source.text.as_bytes())),
+        digest: crate::base::hex(&Sha256::digest(source.text.as_bytes())),
         folder: folder.to_owned(),
         objectives: fill::objectives(&written.objectives),
         sites: fill::sites(&written, &mut filling),
@@ -38,14 +38,4 @@ pub fn parse(source: &Arc<Source>, folder: &Path, home: Option<&Path>) -> Result
         providers: fill::providers(&written, &mut filling),
     };
     filling.problems.or(estate)
-}
-
-/// Bytes in hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -9,5 +9,3 @@ pub mod written;
 
 pub use load::{load, parse};
 pub use model::Estate;
-
-pub(crate) use load::hex;

@@ -1,4 +1,20 @@
 //! Runbooks: what users write, its binding to an estate, and the checks of the result.
 
+mod argument;
+mod bind;
 pub mod bound;
+mod check;
+mod later;
+mod load;
+mod model;
+mod order;
+mod reference;
+mod shipped;
 pub mod signature;
+mod step;
+pub mod written;
+
+pub use bind::bind;
+pub use load::{load, load_file};
+pub use model::{Default, Input, Runbook, Serving};
+pub use shipped::{SHIPPED, shipped};

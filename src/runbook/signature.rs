@@ -56,7 +56,7 @@ pub enum ArgumentKind {
 }
 
 /// What loops go over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Noun {
     Database,
@@ -124,4 +124,23 @@ pub enum FactKind {
     Led,
     /// It receives what the one that serves writes.
     Following,
+}
+
+impl Noun {
+    /// As runbooks write it; also the `$name` of a loop's item.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Web => "web",
+            Self::Entrance => "entrance",
+            Self::Host => "host",
+            Self::Site => "site",
+        }
+    }
+}
+
+impl std::fmt::Display for Noun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
 }

@@ -5,4 +5,5 @@ mod engine;
 mod estate;
 mod house;
 mod pair;
+mod runbook;
 mod store;

@@ -51,7 +51,11 @@ impl Fault {
             _ => (path, None),
         };
         let names: Vec<&str> = about.iter().filter_map(Step::key).collect();
-        let not_yet = key.and_then(|key| later(&names, key));
+        let not_yet = match (&self.kind, key) {
+            (_, Some(key)) => later(&names, key),
+            (FaultKind::UnknownWord { word, .. }, None) => later(&names, word),
+            _ => None,
+        };
         let sentence = not_yet.unwrap_or_else(|| self.kind.to_string());
         let prefix = names.join(".");
         let sentence = if prefix.is_empty() { sentence } else { format!("{prefix}: {sentence}") };
@@ -64,7 +68,7 @@ impl Fault {
     }
 }
 
-/// Says of a key that this version does not know it yet: the path of the map, the key, the sentence.
+/// Says of a key or a word that this version does not know it yet: the path to it, the word, the sentence.
 pub type Later = fn(&[&str], &str) -> Option<String>;
 
 impl Step {

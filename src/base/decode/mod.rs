@@ -7,6 +7,7 @@
 mod fault;
 mod parts;
 mod reader;
+mod untyped;
 
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub use fault::Later;
 /// Where more is wrong than this, the rest is told after these are mended.
 const FAULTS_MAX: usize = 100;
 
+/// The name by which a [`Node`] asks for what stands there, untyped.
+pub(super) const NODE: &str = "switchback::Node";
 /// The name by which a type asks that nothing of its value is ever shown.
 pub const CONCEALED: &str = "switchback::Concealed";
 /// What is said of anything in a secret's place that is no reference to one.
@@ -42,11 +45,7 @@ pub fn read<T: DeserializeOwned>(source: &Arc<Source>, later: Later) -> Result<T
 
 /// Looked at before anything else: what a newer format says cannot be judged by the rules of this one.
 pub fn refuse_other_formats(source: &Arc<Source>, tree: &Node) -> Result<(), Problem> {
-    let Value::Map(entries) = &tree.value else {
-        return Ok(());
-    };
-    let format = entries.iter().find(|(key, _)| key.text == "format").map(|(_, node)| node);
-    match format.map(|node| (node, &node.value)) {
+    match tree.get("format").map(|node| (node, &node.value)) {
         Some((node, Value::Text { text, .. })) if text != FORMAT => {
             let sentence = format!("format: this program reads format {FORMAT} and no other");
             Err(Problem::at(source, node.extent, sentence))

@@ -7,7 +7,8 @@ use super::super::place::Extent;
 use super::super::tree::{Key, Node, Step, Value};
 use super::fault::Fault;
 use super::parts::{Choice, Items, Map, Placed};
-use super::{CONCEALED, SECRET_SENTENCE};
+use super::untyped::Untyped;
+use super::{CONCEALED, NODE, SECRET_SENTENCE};
 
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'de, 'w> {
@@ -125,6 +126,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
         match name {
             AT => visitor.visit_seq(Placed { reader: self, part: 0 }),
+            NODE => visitor.visit_seq(Untyped { reader: self, part: 0 }),
             CONCEALED => self.concealed(visitor),
             _ => visitor.visit_newtype_struct(self).map_err(|fault| self.locate(fault)),
         }

@@ -1,0 +1,122 @@
+//! Claims that a runbook makes about itself, held against what its actions say of themselves.
+
+use super::load::Loading;
+use super::model::{Phase, Runbook, Step};
+use super::signature::{FactKind, Undo};
+use crate::base::at::At;
+
+/// What a documented step must hold to be called by its key; `None` where no single fact tells.
+/// The keys are those of `docs/coverage.md`.
+const PROCEDURES: &[(&str, Option<FactKind>)] = &[
+    ("F", None),
+    ("F1", Some(FactKind::Fenced)),
+    ("F2", Some(FactKind::Detached)),
+    ("F3", Some(FactKind::Promoted)),
+    ("F4", Some(FactKind::Led)),
+    ("F5", None),
+    ("B", None),
+    ("B1", None),
+    ("B2", None),
+    ("B3", None),
+    ("B4", Some(FactKind::Fenced)),
+    ("B5", None),
+    ("B6", None),
+    ("B7", None),
+    ("B8", Some(FactKind::Led)),
+];
+
+/// Checks everything that spans more than one step.
+pub(super) fn all(loading: &mut Loading<'_>, runbook: &Runbook, used: &[String]) {
+    for phase in &runbook.phases {
+        let about = format!("{}/{}", runbook.name, phase.id.value);
+        procedure(loading, &about, phase.procedure.as_ref(), &phase.steps);
+        no_return(loading, &about, phase);
+        waves(loading, &about, phase);
+    }
+    questions(loading, runbook);
+    for (name, input) in &runbook.inputs {
+        // `to` and `from` are what a run is about: the engine reads them even where no step does.
+        if !used.contains(name) && name != "to" && name != "from" {
+            let about = format!("{}: input `{name}`", runbook.name);
+            loading.problem(input.extent, &about, "no step, title or question uses it");
+        }
+    }
+}
+
+/// A claim to carry out a documented step, of the phase that has these steps.
+pub(super) fn procedure(loading: &mut Loading<'_>, about: &str, claim: Option<&At<String>>, steps: &[Step]) {
+    let Some(claim) = claim else { return };
+    let shown: String = claim.chars().take(20).collect();
+    let Some((_, fact)) = PROCEDURES.iter().find(|(key, _)| *key == claim.value) else {
+        let known: Vec<&str> = PROCEDURES.iter().map(|(key, _)| *key).collect();
+        loading.problem(
+            claim.extent,
+            about,
+            &format!("no documented procedure `{shown}`; there are {}", known.join(", ")),
+        );
+        return;
+    };
+    let Some(fact) = fact else { return };
+    if !steps.iter().any(|step| gives(step, *fact)) {
+        let what = match fact {
+            FactKind::Fenced => "fences",
+            FactKind::CaughtUp => "waits for what is on its way",
+            FactKind::Detached => "breaks replication",
+            FactKind::Promoted => "promotes",
+            FactKind::Led => "leads users",
+        };
+        loading.problem(claim.extent, about, &format!("is said to be {shown}, but no step of it {what}"));
+    }
+}
+
+fn gives(step: &Step, fact: FactKind) -> bool {
+    step.signature.gives.iter().any(|given| given.fact == fact)
+}
+
+/// The point of no return is where the catalogue says, in so many words.
+fn no_return(loading: &mut Loading<'_>, about: &str, phase: &Phase) {
+    let point = |step: &&Step| step.signature.undo == Undo::Impossible;
+    if phase.no_return {
+        if !phase.steps.iter().any(|step| point(&step)) {
+            loading.problem(phase.id.extent, about, "says `no_return: true`, but each of its steps can be taken back");
+        }
+        return;
+    }
+    for step in phase.steps.iter().filter(point) {
+        let sentence =
+            format!("`{}` cannot be undone, but its phase does not say `no_return: true`", step.signature.name);
+        loading.problem(step.id.extent, &format!("{about}/{}", step.id.value), &sentence);
+    }
+}
+
+/// Waves go by the priority of services; what has none cannot be told which wave it is in.
+fn waves(loading: &mut Loading<'_>, about: &str, phase: &Phase) {
+    if !phase.waves {
+        return;
+    }
+    use super::signature::Noun::{Database, Entrance, Web};
+    for step in &phase.steps {
+        let noun = step.each.as_ref().or(phase.each.as_ref()).map(|each| each.noun);
+        if !matches!(noun, Some(Database | Web | Entrance)) {
+            let sentence = "waves go by the priority of services: say `for_each: database`, `web` or `entrance`, or put \
+                            it into a phase without `waves`";
+            loading.problem(step.id.extent, &format!("{about}/{}", step.id.value), sentence);
+        }
+    }
+}
+
+/// While users wait, nobody is asked: a question stands before the fence or after the redirect.
+fn questions(loading: &mut Loading<'_>, runbook: &Runbook) {
+    for &mode in &runbook.modes {
+        let phases: Vec<&Phase> = runbook.phases.iter().filter(|phase| phase.in_mode(mode)).collect();
+        let any = |phase: &&Phase, fact| phase.steps.iter().any(|step| step.in_mode(mode) && gives(step, fact));
+        let Some(fence) = phases.iter().position(|phase| any(phase, FactKind::Fenced)) else { continue };
+        let Some(led) = phases.iter().rposition(|phase| any(phase, FactKind::Led)) else { continue };
+        for phase in phases.iter().take(led + 1).skip(fence + 1) {
+            if let Some(confirm) = &phase.confirm {
+                let about = format!("{}/{}", runbook.name, phase.id.value);
+                loading.problem(confirm.extent, &about, "asks while users wait; put `confirm` before the fence");
+            }
+        }
+    }
+}

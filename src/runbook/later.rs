@@ -1,0 +1,19 @@
+//! Words of runbooks that a later version takes, told apart from misspelt ones.
+
+/// What is said of a key or a word that this version does not take yet.
+pub(super) fn not_yet(path: &[&str], word: &str) -> Option<String> {
+    let keys = ["extends", "insert", "window", "include", "with", "serving"];
+    match path.last() {
+        Some(&"for_each") if family(word) => {
+            Some(format!("this version does not know `{word}` yet; loops go over database, web, entrance, host, site"))
+        }
+        Some(&"type") if word == "window" => Some("this version does not know windows yet".to_owned()),
+        _ if keys.contains(&word) => Some(format!("`{word}` is not in this version yet")),
+        _ => None,
+    }
+}
+
+/// Families of actions that are still to come.
+pub(super) fn family(word: &str) -> bool {
+    ["files", "page", "worker", "cluster", "config", "balancer", "vm", "vip"].contains(&word)
+}
