@@ -217,9 +217,7 @@ fn may_still_back_out(plan: &Plan, state: &RunState) -> bool {
     plan.mode == Mode::Planned
         && state.back_out.is_none()
         && to_undo(plan, state, wave).iter().any(|index| {
-            plan.steps.get(*index).is_some_and(|step| {
-                step.gives.iter().any(|fact| fact.kind == FactKind::Fenced)
-            })
+            plan.steps.get(*index).is_some_and(|step| step.gives.iter().any(|fact| fact.kind == FactKind::Fenced))
         })
 }
 

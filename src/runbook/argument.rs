@@ -160,13 +160,13 @@ impl Judgement {
 }
 
 fn fits(kind: ArgumentKind, meaning: Meaning) -> bool {
-    match (kind, meaning) {
+    matches!(
+        (kind, meaning),
         (ArgumentKind::Text, _)
-        | (ArgumentKind::Site, Meaning::Input(InputKind::Site) | Meaning::Item { site: true })
-        | (ArgumentKind::Duration, Meaning::Input(InputKind::Duration))
-        | (ArgumentKind::Flag, Meaning::Input(InputKind::Flag)) => true,
-        _ => false,
-    }
+            | (ArgumentKind::Site, Meaning::Input(InputKind::Site) | Meaning::Item { site: true })
+            | (ArgumentKind::Duration, Meaning::Input(InputKind::Duration))
+            | (ArgumentKind::Flag, Meaning::Input(InputKind::Flag))
+    )
 }
 
 fn is_what(meaning: Meaning) -> &'static str {

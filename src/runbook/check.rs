@@ -2,7 +2,7 @@
 
 use super::load::Loading;
 use super::model::{Phase, Runbook, Step};
-use super::signature::{FactKind, Undo};
+use super::signature::{FactKind, Noun, Undo};
 use crate::base::at::At;
 
 /// What a documented step must hold to be called by its key; `None` where no single fact tells.
@@ -20,7 +20,7 @@ const PROCEDURES: &[(&str, Option<FactKind>)] = &[
     ("B3", None),
     ("B4", Some(FactKind::Fenced)),
     ("B5", None),
-    ("B6", None),
+    ("B6", Some(FactKind::Following)),
     ("B7", None),
     ("B8", Some(FactKind::Led)),
 ];
@@ -64,6 +64,7 @@ pub(super) fn procedure(loading: &mut Loading<'_>, about: &str, claim: Option<&A
             FactKind::Detached => "breaks replication",
             FactKind::Promoted => "promotes",
             FactKind::Led => "leads users",
+            FactKind::Following => "makes anything follow",
         };
         loading.problem(claim.extent, about, &format!("is said to be {shown}, but no step of it {what}"));
     }
@@ -94,10 +95,9 @@ fn waves(loading: &mut Loading<'_>, about: &str, phase: &Phase) {
     if !phase.waves {
         return;
     }
-    use super::signature::Noun::{Database, Entrance, Web};
     for step in &phase.steps {
         let noun = step.each.as_ref().or(phase.each.as_ref()).map(|each| each.noun);
-        if !matches!(noun, Some(Database | Web | Entrance)) {
+        if !matches!(noun, Some(Noun::Database | Noun::Web | Noun::Entrance)) {
             let sentence = "waves go by the priority of services: say `for_each: database`, `web` or `entrance`, or put \
                             it into a phase without `waves`";
             loading.problem(step.id.extent, &format!("{about}/{}", step.id.value), sentence);

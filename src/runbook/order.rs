@@ -162,6 +162,9 @@ fn sentence(
         (FactKind::Detached, _) => {
             format!("needs `{service}` to follow nobody at {place}, and no earlier step sees to it")
         }
+        (FactKind::Following, _) => {
+            format!("needs `{service}` to follow at {place}, and no earlier step sees to it")
+        }
         (FactKind::Led, _) => {
             format!("needs the users of `{service}` at {place}, and no earlier step leads them there")
         }

@@ -44,5 +44,5 @@ fn failover_planned() {
     println!("{}", outline(&bound("failover", &[("to", "nuremberg")], Mode::Planned, Some("dallas"))));
     println!("{}", outline(&bound("failover", &[("to", "nuremberg")], Mode::Emergency, None)));
     println!("{}", outline(&bound("failback", &[], Mode::Planned, None)));
-    println!("{}", outline(&bound("rejoin", &[("site","dallas")], Mode::Planned, None)));
+    println!("{}", outline(&bound("rejoin", &[("site", "dallas")], Mode::Planned, None)));
 }

@@ -20,7 +20,10 @@ impl Action for Arrived {
         Box::pin(async move {
             let standing = self.0.standing().await?;
             if standing.role == Role::Primary {
-                return Ok(Observed::Satisfied(Evidence::new(format!("it is the primary already: {}", standing.summary))));
+                return Ok(Observed::Satisfied(Evidence::new(format!(
+                    "it is the primary already: {}",
+                    standing.summary
+                ))));
             }
             if let Some(blocked) = self.0.unfenced_elsewhere().await? {
                 return Ok(blocked);

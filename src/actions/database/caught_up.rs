@@ -30,7 +30,9 @@ impl Action for CaughtUp {
             let lag_ms = if lag_bytes == 0 { 0 } else { standing.lag_ms.unwrap_or(0) };
             let evidence = Evidence::new(standing.summary.clone()).with("lag_bytes", lag_bytes).with("lag_ms", lag_ms);
             Ok(match standing.role {
-                Role::Primary => Observed::Satisfied(Evidence::new("it is a primary; there is nothing to catch up with")),
+                Role::Primary => {
+                    Observed::Satisfied(Evidence::new("it is a primary; there is nothing to catch up with"))
+                }
                 Role::Standby if standing.streaming && lag_bytes <= LAG_BYTES_MAX && lag_ms <= LAG_MS_MAX => {
                     Observed::Satisfied(evidence)
                 }

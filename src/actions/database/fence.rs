@@ -15,10 +15,14 @@ impl Fencing {
     /// standby that is not attached when the primary stops is silently not waited for.
     async fn unsafe_now(&self) -> Result<Option<Observed>, ActionError> {
         let Situation { service, at, database, context } = &self.0;
-        let (Mode::Planned, Some(to)) = (context.mode, context.to.as_ref().filter(|to| *to != at)) else { return Ok(None) };
+        let (Mode::Planned, Some(to)) = (context.mode, context.to.as_ref().filter(|to| *to != at)) else {
+            return Ok(None);
+        };
         let reason = match database.standing(to).await {
             Ok(standing) if standing.role == Role::Standby && standing.streaming => return Ok(None),
-            Ok(standing) => format!("`{service}` at {to} does not receive from {at} at this moment ({})", standing.summary),
+            Ok(standing) => {
+                format!("`{service}` at {to} does not receive from {at} at this moment ({})", standing.summary)
+            }
             Err(error) => format!("whether `{service}` at {to} receives from {at} cannot be seen: {error}"),
         };
         Ok(Some(self.0.blocked_until(FactKind::Following, to, reason)))
@@ -45,7 +49,9 @@ impl Action for Fencing {
                     }
                     let mut reason = format!("nothing proves that `{service}` cannot take a write at {at}: {why}");
                     if context.mode == Mode::Emergency {
-                        reason = format!("{reason}; cut the host off by hand and accept it with `--accept-unfenced {at} --reason …`");
+                        reason = format!(
+                            "{reason}; cut the host off by hand and accept it with `--accept-unfenced {at} --reason …`"
+                        );
                     }
                     Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() })
                 }

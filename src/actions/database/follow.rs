@@ -51,8 +51,12 @@ impl Action for Follow {
             Ok(match self.way().await? {
                 Err(blocked) => blocked,
                 Ok((_, Way::Already(evidence))) => Observed::Satisfied(evidence),
-                Ok((_, Way::Follow(evidence) | Way::Rewind(evidence) | Way::Copy(evidence))) => Observed::Pending(evidence),
-                Ok((_, Way::Blocked(reason))) => Observed::Blocked { until: None, reason, evidence: Evidence::default() },
+                Ok((_, Way::Follow(evidence) | Way::Rewind(evidence) | Way::Copy(evidence))) => {
+                    Observed::Pending(evidence)
+                }
+                Ok((_, Way::Blocked(reason))) => {
+                    Observed::Blocked { until: None, reason, evidence: Evidence::default() }
+                }
             })
         })
     }

@@ -55,11 +55,29 @@ pub trait Hands {
     /// Promotes the member at `to`; proves where it forked from the one at `from`, leaves the receipt.
     fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a SiteName>, to: &'a SiteName) -> Answer<'a, Evidence>;
     /// Writes a row of this kind at `leader` and reads it back at `seen_at`.
-    fn write_row<'a>(&'a self, touch: &'a Touch, leader: &'a SiteName, seen_at: &'a SiteName, row: Row) -> Answer<'a, Evidence>;
+    fn write_row<'a>(
+        &'a self,
+        touch: &'a Touch,
+        leader: &'a SiteName,
+        seen_at: &'a SiteName,
+        row: Row,
+    ) -> Answer<'a, Evidence>;
     /// Makes the member at `site` follow the one at `leader`, in this way, until it is seen to stream.
-    fn follow<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName, way: &'a Way) -> Answer<'a, Evidence>;
+    fn follow<'a>(
+        &'a self,
+        touch: &'a Touch,
+        site: &'a SiteName,
+        leader: &'a SiteName,
+        way: &'a Way,
+    ) -> Answer<'a, Evidence>;
     /// Keeps aside what following `leader` would destroy at `site`.
-    fn keep<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Evidence>;
+    fn keep<'a>(
+        &'a self,
+        touch: &'a Touch,
+        site: &'a SiteName,
+        leader: &'a SiteName,
+        label: &'a str,
+    ) -> Answer<'a, Evidence>;
     /// Drops what `leftovers` found.
     fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence>;
 }

@@ -24,7 +24,9 @@ impl Action for Promote {
                 Role::Primary => {
                     for site in self.0.elsewhere() {
                         if database.standing(&site).await.is_ok_and(|other| other.role == Role::Primary) {
-                            let reason = format!("`{service}` takes writes at {at} and at {site}: settle which one is right before anything else");
+                            let reason = format!(
+                                "`{service}` takes writes at {at} and at {site}: settle which one is right before anything else"
+                            );
                             return Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() });
                         }
                     }
@@ -47,7 +49,10 @@ impl Action for Promote {
             if let Some(blocked) = not_arrived {
                 return Ok(blocked);
             }
-            let now = format!("in recovery on timeline {} → takes writes on a new one; {}", standing.timeline, evidence.summary);
+            let now = format!(
+                "in recovery on timeline {} → takes writes on a new one; {}",
+                standing.timeline, evidence.summary
+            );
             Ok(Observed::Pending(Evidence { summary: now, values: evidence.values }))
         })
     }

@@ -25,15 +25,21 @@ impl Action for Ready {
                 for site in self.0.elsewhere() {
                     let other = database.standing(&site).await;
                     if other.is_ok_and(|other| other.role == Role::Primary) {
-                        let reason = format!("`{service}` takes writes at {at} and at {site}: settle which one is right before anything else");
+                        let reason = format!(
+                            "`{service}` takes writes at {at} and at {site}: settle which one is right before anything else"
+                        );
                         return Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() });
                     }
                 }
-                return Ok(Observed::Satisfied(Evidence::new(format!("it is the primary already: {}", standing.summary))));
+                return Ok(Observed::Satisfied(Evidence::new(format!(
+                    "it is the primary already: {}",
+                    standing.summary
+                ))));
             }
             let from = self.0.came_from();
             let findings = database.findings(from.as_ref(), at, context.mode).await?;
-            let evidence = Evidence::new(standing.summary).with("findings", serde_json::to_value(&findings).unwrap_or_default());
+            let evidence =
+                Evidence::new(standing.summary).with("findings", serde_json::to_value(&findings).unwrap_or_default());
             let sentences = |severity| {
                 let found = findings.iter().filter(move |finding| finding.severity == severity);
                 found.map(|finding| finding.sentence.as_str()).collect::<Vec<_>>().join("; ")
@@ -48,7 +54,8 @@ impl Action for Ready {
                 return Ok(Observed::Satisfied(evidence));
             }
             // A standby that does not stream may be what an earlier step of a fail-back mends.
-            let until = (context.mode == Mode::Planned && !standing.streaming).then(|| self.0.fact(FactKind::Following, at));
+            let until =
+                (context.mode == Mode::Planned && !standing.streaming).then(|| self.0.fact(FactKind::Following, at));
             Ok(Observed::Blocked { until, reason: blocking, evidence })
         })
     }

@@ -85,9 +85,13 @@ impl Situation {
             Arrival::NotYet(evidence)
             | Arrival::StillWriting(evidence)
             | Arrival::Unknown(evidence)
-            | Arrival::Lost { evidence, .. } => {
-                (block(format!("not every write of `{}` has arrived at {}: {}", self.service, self.at, evidence.summary)), evidence)
-            }
+            | Arrival::Lost { evidence, .. } => (
+                block(format!(
+                    "not every write of `{}` has arrived at {}: {}",
+                    self.service, self.at, evidence.summary
+                )),
+                evidence,
+            ),
         };
         Ok((blocked, evidence))
     }

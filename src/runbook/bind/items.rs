@@ -46,15 +46,11 @@ impl<'a> Items<'a> {
 
     fn services(&self, noun: Noun, wanted: impl Fn(&Kind) -> bool, kind: &'static str) -> Vec<Item> {
         let item = |service: &Service| {
-            let services = match noun {
-                Noun::Database => vec![service.name.clone()],
+            let mut services = vec![service.name.clone()];
+            if noun == Noun::Web {
                 // A web service lives and falls with the databases that it needs.
-                _ => {
-                    let mut services = vec![service.name.clone()];
-                    services.extend(self.needed(&service.needs).into_iter().filter(|name| self.is_database(name)));
-                    services
-                }
-            };
+                services.extend(self.needed(&service.needs).into_iter().filter(|name| self.is_database(name)));
+            }
             Item {
                 noun,
                 name: service.name.as_str().to_owned(),

@@ -112,7 +112,7 @@ impl<'a> Binding<'a> {
                 bound.extend(self.waves(&expanded));
             } else {
                 bound.extend(expanded.into_iter().map(|(phase, expanded)| {
-                    let groups = self.groups(phase, &expanded, None);
+                    let groups = expanded.groups(phase, None);
                     self.bound_phase(phase, None, groups, expanded.empty)
                 }));
             }
@@ -133,7 +133,7 @@ impl<'a> Binding<'a> {
         let mut bound = Vec::new();
         for (index, priority) in priorities.into_iter().enumerate() {
             for (phase, expanded) in neighbours {
-                let groups = self.groups(phase, expanded, Some(priority));
+                let groups = expanded.groups(phase, Some(priority));
                 // What is in no wave is told in the first.
                 let empty = if index == 0 { expanded.empty.clone() } else { Vec::new() };
                 if !groups.is_empty() || !empty.is_empty() {

@@ -156,11 +156,13 @@ impl Binding<'_> {
         };
         self.problem(node.extent, about, &sentence);
     }
+}
 
+impl Expanded {
     /// The steps of one wave (or of all, where there are none) in the groups that are done at once.
-    pub(super) fn groups(&self, phase: &Phase, expanded: &Expanded, wave: Option<u32>) -> Vec<BoundGroup> {
+    pub(super) fn groups(&self, phase: &Phase, wave: Option<u32>) -> Vec<BoundGroup> {
         let mut parts: Vec<&Part> =
-            expanded.steps.iter().filter(|part| wave.is_none_or(|wave| part.priority == wave)).collect();
+            self.steps.iter().filter(|part| wave.is_none_or(|wave| part.priority == wave)).collect();
         let name = |part: &Part| part.item.as_ref().map(|item| item.name.clone());
         if phase.each.is_some() && !phase.parallel {
             // All steps for one item, then all for the next: items in the order in which they came first.
