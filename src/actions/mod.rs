@@ -3,4 +3,5 @@
 pub mod catalogue;
 pub mod context;
 pub mod database;
+pub mod dns;
 pub mod ssh;
