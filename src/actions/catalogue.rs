@@ -216,7 +216,8 @@ pub const CATALOGUE: &[Signature] = &[
     Signature {
         name: "entrance.point",
         summary: "lead users to this site",
-        done: "every authoritative server answers with the site's records and no others",
+        done: "every authoritative server answers with the site's records and no others; in emergency mode one that \
+               gives no answer at all is named and passed over, as long as another one answers",
         noun: Some(Noun::Entrance),
         arguments: &[required("to", Site, "the site that users are led to")],
         effect: Effect::Idempotent,

@@ -4,4 +4,5 @@ pub mod catalogue;
 pub mod context;
 pub mod database;
 pub mod dns;
+pub mod entrance;
 pub mod ssh;
