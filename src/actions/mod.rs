@@ -6,3 +6,4 @@ pub mod database;
 pub mod dns;
 pub mod entrance;
 pub mod ssh;
+pub mod web;

@@ -13,8 +13,8 @@ use super::server::Server;
 /// Whom one asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked<'a> {
-    /// A server of the zone itself; it is asked for the zone's serial too.
-    Authority { zone: &'a str },
+    /// A server of the zone itself; it is asked for the serial of this zone too, where one is given.
+    Authority { zone: Option<&'a str> },
     /// A resolver that users ask.
     Resolver,
 }
@@ -55,8 +55,8 @@ pub async fn ask(server: &Server, name: &str, asked: Asked<'_>) -> Result<Answer
         }
     };
     let zone = match asked {
-        Asked::Authority { zone } => Some(fqdn(zone)?),
-        Asked::Resolver => None,
+        Asked::Authority { zone: Some(zone) } => Some(fqdn(zone)?),
+        Asked::Authority { zone: None } | Asked::Resolver => None,
     };
     let serial = async {
         match zone {

@@ -14,4 +14,4 @@ mod server;
 pub use answer::{Answer, Asked, ask, fqdn};
 pub use exchange::{ANSWER_MAX, Lost, NoAnswer, over_tcp};
 pub use records::{Records, among, same, shown, sorted};
-pub use server::Server;
+pub use server::{Server, address_of};

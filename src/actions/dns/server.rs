@@ -24,27 +24,29 @@ impl Server {
         written.iter().map(|server| Self::new(server)).collect()
     }
 
-    /// Where it listens. A host name is looked up by the system, which may take as long as an answer.
+    /// Where it listens.
     pub async fn address(&self) -> Result<SocketAddr, NoAnswer> {
-        if let Some(address) = self.literal() {
-            return Ok(address);
-        }
-        let (host, port) = match self.0.rsplit_once(':') {
-            Some((host, port)) => (host, port.parse().map_err(|_| NoAnswer::NoAddress)?),
-            None => (self.0.as_str(), PORT),
-        };
-        match tokio::time::timeout(ANSWER_MAX, tokio::net::lookup_host((host, port))).await {
-            Ok(Ok(mut found)) => found.next().ok_or(NoAnswer::NoAddress),
-            Ok(Err(_)) | Err(_) => Err(NoAnswer::NoAddress),
-        }
+        address_of(&self.0, PORT).await
     }
+}
 
-    fn literal(&self) -> Option<SocketAddr> {
-        let bare = self.0.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&self.0);
-        match bare.parse::<IpAddr>() {
-            Ok(address) => Some(SocketAddr::new(address, PORT)),
-            Err(_) => self.0.parse().ok(),
-        }
+/// Reads `address`, `address:port`, `name` or `name:port`. A name is looked up by the system, which may take
+/// as long as an answer.
+pub async fn address_of(written: &str, default_port: u16) -> Result<SocketAddr, NoAnswer> {
+    let bare = written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(written);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, default_port));
+    }
+    if let Ok(address) = written.parse() {
+        return Ok(address);
+    }
+    let (host, port) = match written.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().map_err(|_| NoAnswer::NoAddress)?),
+        None => (written, default_port),
+    };
+    match tokio::time::timeout(ANSWER_MAX, tokio::net::lookup_host((host, port))).await {
+        Ok(Ok(mut found)) => found.next().ok_or(NoAnswer::NoAddress),
+        Ok(Err(_)) | Err(_) => Err(NoAnswer::NoAddress),
     }
 }
 

@@ -80,7 +80,7 @@ impl Target {
 
     /// Asks every authoritative server, all at once.
     pub async fn look(&self) -> Seen {
-        Seen::ask(&self.servers, self.name.as_str(), Asked::Authority { zone: &self.zone }).await
+        Seen::ask(&self.servers, self.name.as_str(), Asked::Authority { zone: Some(&self.zone) }).await
     }
 
     /// Asks the resolvers that users ask, all at once.
