@@ -10,12 +10,16 @@
 
 mod avoids;
 mod look;
+#[cfg(test)]
+mod on_servers;
 mod point;
 mod port;
 mod powerdns;
 mod ready;
 mod rfc2136;
 mod seen;
+#[cfg(test)]
+mod servers_for_tests;
 mod settle;
 pub mod summary;
 mod target;

@@ -5,6 +5,8 @@
 //! one round trip that only other writers of the same name can fall into.
 
 mod live;
+#[cfg(test)]
+mod on_powerdns;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

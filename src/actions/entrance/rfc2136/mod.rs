@@ -9,6 +9,8 @@
 //! a name is changed.
 
 mod key;
+#[cfg(test)]
+mod on_bind;
 mod update;
 
 use futures::future::BoxFuture;
