@@ -32,3 +32,67 @@ texts! {
     Span: "Duration", r"^[0-9]+(ms|s|m|h|d)$", "A number and its unit: 20ms, 30s, 5m, 1h, 7d.";
     Size: "Size", r"^[0-9]+(B|KiB|MiB|GiB|TiB)$", "A number and its unit: 64KiB, 16MiB, 2GiB.";
 }
+
+/// A derived schema as editors serve it best: no `null` beside what a key may hold (a key without a
+/// value is refused), and a choice of words as a list of words.
+pub fn tidied(schema: Schema) -> serde_json::Value {
+    let mut value = schema.to_value();
+    tidy(&mut value);
+    value
+}
+
+fn tidy(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::Object(map) => {
+            if let Some(Value::Array(types)) = map.get_mut("type") {
+                types.retain(|one| one != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    map.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = map.get_mut("anyOf") {
+                choices.retain(|one| one.get("type").is_none_or(|kind| kind != "null"));
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    map.remove("anyOf");
+                    only.into_iter().for_each(|(key, inner)| {
+                        map.entry(key).or_insert(inner);
+                    });
+                }
+            }
+            if let Some(Value::Array(words)) = map.get_mut("enum") {
+                words.retain(|word| !word.is_null());
+            }
+            // `uint16` says nothing to who writes YAML; the bounds stand beside it.
+            map.remove("format")
+                .filter(|format| !format.is_string())
+                .map(|other| map.insert("format".to_owned(), other));
+            if let Some(words) = map.get("oneOf").and_then(Value::as_array).and_then(|choices| words_of(choices)) {
+                map.remove("oneOf");
+                map.insert("type".to_owned(), "string".into());
+                map.insert("enum".to_owned(), words);
+            }
+            // What a missing key means is said in words; `null` as a default would say nothing.
+            if map.get("default").is_some_and(|default| default.is_null() || default.is_object()) {
+                map.remove("default");
+            }
+            map.values_mut().for_each(tidy);
+        }
+        _ => {}
+    }
+}
+
+fn words_of(choices: &[serde_json::Value]) -> Option<serde_json::Value> {
+    let mut words = Vec::new();
+    for choice in choices {
+        match (choice.get("const"), choice.get("enum").and_then(|list| list.as_array())) {
+            (Some(word), _) => words.push(word.clone()),
+            (None, Some(list)) => words.extend(list.iter().cloned()),
+            (None, None) => return None,
+        }
+    }
+    Some(serde_json::Value::Array(words))
+}

@@ -5,6 +5,7 @@ mod fill;
 mod later;
 mod load;
 pub mod model;
+pub mod schema;
 pub mod written;
 
 pub use load::{load, parse};

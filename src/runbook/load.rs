@@ -37,6 +37,7 @@ pub fn load(source: &Arc<Source>, catalogue: &[Signature]) -> Result<Runbook, Pr
     loading.prose(&about, &title, &inputs_scope(&inputs), &mut used);
     let phases = loading.phases(&written, &inputs, &modes, &mut used);
     let runbook = Runbook {
+        named: written.runbook.extent,
         name: written.runbook.value,
         title,
         procedure: written.procedure.as_ref().map(|procedure| procedure.value.clone()),
@@ -229,7 +230,7 @@ impl Loading<'_> {
         for (key, value, fits) in odd {
             let Some(value) = value else { continue };
             if !fits {
-                self.problem(value.extent, about, &format!("`where`: a {noun} has no `{key}`"));
+                self.problem(value.extent, about, &format!("`where`: {} has no `{key}`", noun.spoken()));
             }
             let Some(name) = reference::whole(value) else { continue };
             match scope.meaning(name) {

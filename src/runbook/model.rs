@@ -18,6 +18,8 @@ use crate::base::tree::{Key, Node};
 pub struct Runbook {
     /// `failover`
     pub name: String,
+    /// Where its name stands.
+    pub(super) named: Extent,
     pub title: At<String>,
     pub procedure: Option<String>,
     /// The modes that it may be run in; never empty.

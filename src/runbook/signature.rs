@@ -137,6 +137,17 @@ impl Noun {
             Self::Site => "site",
         }
     }
+
+    /// As sentences say it, with its article.
+    pub fn spoken(self) -> &'static str {
+        match self {
+            Self::Database => "a database",
+            Self::Web => "a web service",
+            Self::Entrance => "an entrance",
+            Self::Host => "a host",
+            Self::Site => "a site",
+        }
+    }
 }
 
 impl std::fmt::Display for Noun {

@@ -151,8 +151,7 @@ fn noun(loading: &mut Loading<'_>, about: &str, signature: &Signature, written: 
         return;
     }
     let extent = each.map_or(action_extent(&written.action), |each| each.extent);
-    let article = if noun.as_str().starts_with('e') { "an" } else { "a" };
-    let sentence = format!("`{}` acts on {article} {noun}: say `for_each: {noun}`", signature.name);
+    let sentence = format!("`{}` acts on {}: say `for_each: {noun}`", signature.name, noun.spoken());
     loading.problem(extent, about, &sentence);
 }
 
