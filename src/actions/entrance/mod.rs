@@ -18,8 +18,6 @@ mod powerdns;
 mod ready;
 mod rfc2136;
 mod seen;
-#[cfg(test)]
-mod servers_for_tests;
 mod settle;
 pub mod summary;
 mod target;

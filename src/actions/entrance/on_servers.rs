@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use serde_json::json;
 use tokio::net::UdpSocket;
 
-use super::servers_for_tests::{Running, a, bind, estate, forwarder, free, powerdns, site, stranger};
 use super::summary::summaries;
 use crate::actions::context::{Accepted, Memory, RunContext};
+use crate::actions::dns::servers_for_tests::{Running, a, bind, estate, forwarder, free, powerdns, site, stranger};
 use crate::base::quantity::Span;
 use crate::engine::action::{Action, Applied, Evidence, Fault, Observed, Touch};
 use crate::estate::model::{Estate, ProviderKind};

@@ -7,6 +7,8 @@
 
 mod check;
 mod figures;
+#[cfg(test)]
+mod on_nginx;
 mod probe;
 mod whom;
 

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::*;
+use crate::actions::dns::servers_for_tests::{PowerDnsServer, a, free, powerdns};
 use crate::actions::dns::{Answer, Asked, Server, ask};
-use crate::actions::entrance::servers_for_tests::{PowerDnsServer, a, free, powerdns};
 use crate::engine::action::Fault;
 use crate::estate::model::ProviderKind;
 

@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::actions::dns::servers_for_tests::{KEY, Running, a, bind, free, key_text, private, stranger};
 use crate::actions::dns::{Answer, Asked, Records, ask, same};
-use crate::actions::entrance::servers_for_tests::{KEY, Running, a, bind, free, key_text, private, stranger};
 use crate::base::secret::SecretRef;
 
 const NAME: &str = "db.shop.internal";

@@ -1,4 +1,4 @@
-//! Real name servers for tests: BIND and PowerDNS on loopback, in a folder of their own, gone with the value.
+//! Real servers for tests: BIND and PowerDNS on loopback, in a folder of their own, gone with the value.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
@@ -38,7 +38,8 @@ impl Running {
         self.child.wait().expect("reaped");
     }
 
-    fn start(program: &str, arguments: &[&str], folder: TempDir, address: SocketAddr) -> Self {
+    /// Starts a program and waits until it takes connections at the address.
+    pub fn start(program: &str, arguments: &[&str], folder: TempDir, address: SocketAddr) -> Self {
         let log = std::fs::File::create(folder.path().join("log")).expect("a log");
         let child = Command::new(program)
             .args(arguments)
