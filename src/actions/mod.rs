@@ -5,5 +5,6 @@ pub mod context;
 pub mod database;
 pub mod dns;
 pub mod entrance;
+pub mod host;
 pub mod ssh;
 pub mod web;

@@ -11,7 +11,7 @@ mod exchange;
 mod records;
 mod server;
 #[cfg(test)]
-pub mod servers_for_tests;
+pub(in crate::actions) mod servers_for_tests;
 
 pub use answer::{Answer, Asked, ask, fqdn};
 pub use exchange::{ANSWER_MAX, Lost, NoAnswer, over_tcp};

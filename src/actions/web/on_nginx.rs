@@ -213,7 +213,7 @@ fn arguments_are_typed() {
         (json!({}), "missing field `at`"),
         (json!({"at": "nuremberg"}), "services.shop-web.web: it has no member at nuremberg"),
     ] {
-        let error = check(&estate, &Memory::default(), arguments).err().expect(says);
+        let error = check(&estate, &Memory::default(), arguments).expect_err(says);
         assert!(error.contains(says), "{error}");
     }
 }
