@@ -5,32 +5,36 @@ use super::model::{Phase, Runbook, Step};
 use super::signature::{FactKind, Noun, Undo};
 use crate::base::at::At;
 
-/// What a documented step must hold to be called by its key; `None` where no single fact tells.
-/// The keys are those of `docs/coverage.md`.
-const PROCEDURES: &[(&str, Option<FactKind>)] = &[
-    ("F", None),
-    ("F1", Some(FactKind::Fenced)),
-    ("F2", Some(FactKind::Detached)),
-    ("F3", Some(FactKind::Promoted)),
-    ("F4", Some(FactKind::Led)),
-    ("F5", None),
-    ("B", None),
-    ("B1", None),
-    ("B2", None),
-    ("B3", None),
-    ("B4", Some(FactKind::Fenced)),
-    ("B5", None),
-    ("B6", Some(FactKind::Following)),
-    ("B7", None),
-    ("B8", Some(FactKind::Led)),
+/// Keys of documented procedures (`docs/coverage.md`): a letter, and how many steps it has.
+const PROCEDURES: &[(char, usize)] = &[('F', 5), ('B', 8), ('L', 3), ('T', 7), ('R', 4), ('V', 5), ('W', 5), ('P', 8)];
+
+/// What a documented step must give to be called by its key; of the others no single fact tells.
+const HELD_TO: &[(&str, FactKind)] = &[
+    ("F1", FactKind::Fenced),
+    ("F2", FactKind::Detached),
+    ("F3", FactKind::Promoted),
+    ("F4", FactKind::Led),
+    ("B4", FactKind::Fenced),
+    ("B6", FactKind::Following),
+    ("B8", FactKind::Led),
 ];
+
+fn is_documented(key: &str) -> bool {
+    let mut chars = key.chars();
+    let first = chars.next();
+    let Some((_, steps)) = PROCEDURES.iter().find(|(letter, _)| first == Some(*letter)) else { return false };
+    let step = chars.as_str();
+    step.is_empty() || step.parse::<usize>().is_ok_and(|step| (1..=*steps).contains(&step))
+}
 
 /// Checks everything that spans more than one step.
 pub(super) fn all(loading: &mut Loading<'_>, runbook: &Runbook, used: &[String]) {
     for phase in &runbook.phases {
         let about = format!("{}/{}", runbook.name, phase.id.value);
-        procedure(loading, &about, phase.procedure.as_ref(), &phase.steps);
-        no_return(loading, &about, phase);
+        if phase.whole {
+            procedure(loading, &about, phase.procedure.as_ref(), &phase.steps);
+            no_return(loading, &about, phase);
+        }
         waves(loading, &about, phase);
     }
     questions(loading, runbook);
@@ -47,16 +51,14 @@ pub(super) fn all(loading: &mut Loading<'_>, runbook: &Runbook, used: &[String])
 pub(super) fn procedure(loading: &mut Loading<'_>, about: &str, claim: Option<&At<String>>, steps: &[Step]) {
     let Some(claim) = claim else { return };
     let shown: String = claim.chars().take(20).collect();
-    let Some((_, fact)) = PROCEDURES.iter().find(|(key, _)| *key == claim.value) else {
-        let known: Vec<&str> = PROCEDURES.iter().map(|(key, _)| *key).collect();
-        loading.problem(
-            claim.extent,
-            about,
-            &format!("no documented procedure `{shown}`; there are {}", known.join(", ")),
-        );
+    if !is_documented(claim) {
+        let known: Vec<String> =
+            PROCEDURES.iter().map(|(letter, steps)| format!("{letter}1–{letter}{steps}")).collect();
+        let sentence = format!("no documented procedure `{shown}`; there are {}", known.join(", "));
+        loading.problem(claim.extent, about, &sentence);
         return;
-    };
-    let Some(fact) = fact else { return };
+    }
+    let Some((_, fact)) = HELD_TO.iter().find(|(key, _)| *key == claim.value) else { return };
     if !steps.iter().any(|step| gives(step, *fact)) {
         let what = match fact {
             FactKind::Fenced => "fences",

@@ -186,6 +186,7 @@ impl Loading<'_> {
             no_return: written.no_return.as_ref().is_some_and(|no_return| no_return.value),
             confirm: written.confirm.clone(),
             each,
+            whole: steps.len() == written.steps.len(),
             steps,
         }
     }

@@ -56,6 +56,7 @@ pub enum Default {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in a runbook")]
 pub(super) struct Phase {
     pub(super) id: At<String>,
     pub(super) title: Option<At<String>>,
@@ -69,6 +70,8 @@ pub(super) struct Phase {
     pub(super) confirm: Option<At<String>>,
     pub(super) each: Option<Loop>,
     pub(super) steps: Vec<Step>,
+    /// No step was left out because its action could not be made out.
+    pub(super) whole: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -44,11 +44,14 @@ pub(super) fn check(bound: &BoundRunbook, runbook: &Runbook, estate: &Estate) ->
         }
     }
     let mut problems = Problems::none();
+    let mut told: Vec<Extent> = Vec::new();
     for one in &unmet {
-        let better = |other: &Unmet<'_>| other.promotes && !one.promotes && other.fact == one.fact;
-        if !unmet.iter().any(better) {
-            let sentence = format!("{}: {}", one.step.id, one.sentence);
-            problems.push(Problem::at(&runbook.source, one.extent, sentence));
+        // Where the promotion is wrong, what comes before and after it is wrong because of it; and what
+        // is wrong for one service is wrong for the next in the same words.
+        let root = |other: &Unmet<'_>| other.promotes && !one.promotes && other.fact.1 == one.fact.1;
+        if !told.contains(&one.extent) && !unmet.iter().any(root) {
+            told.push(one.extent);
+            problems.push(Problem::at(&runbook.source, one.extent, format!("{}: {}", one.step.id, one.sentence)));
         }
     }
     problems

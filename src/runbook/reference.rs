@@ -27,13 +27,14 @@ pub(super) fn fill(prose: &str, values: &BTreeMap<String, String>) -> String {
     let mut out = String::with_capacity(prose.len());
     walk(prose, |part| match part {
         Part::Text(text) => out.push_str(text),
-        Part::Name(name) => match values.get(name) {
-            Some(value) => out.push_str(value),
-            None => {
+        Part::Name(name) => {
+            if let Some(value) = values.get(name) {
+                out.push_str(value);
+            } else {
                 out.push('$');
                 out.push_str(name);
             }
-        },
+        }
     });
     out
 }

@@ -47,12 +47,11 @@ fn action(signature: &Signature) -> Value {
 fn argument(argument: &Argument) -> Value {
     const NAME: &str = r"\$[A-Za-z0-9_]+";
     let mut schema = match argument.kind {
-        ArgumentKind::Site => json!({"type": "string"}),
         ArgumentKind::Duration => json!({"type": "string", "pattern": format!("^([0-9]+(ms|s|m|h|d)|{NAME})$")}),
         ArgumentKind::Size => json!({"type": "string", "pattern": format!("^([0-9]+(B|KiB|MiB|GiB|TiB)|{NAME})$")}),
         ArgumentKind::Count => json!({"type": ["integer", "string"], "minimum": 0, "pattern": format!("^{NAME}$")}),
         ArgumentKind::Flag => json!({"type": ["boolean", "string"], "pattern": format!("^{NAME}$")}),
-        ArgumentKind::Text => json!({"type": "string"}),
+        ArgumentKind::Site | ArgumentKind::Text => json!({"type": "string"}),
         ArgumentKind::Argv => argv(),
         ArgumentKind::Look => json!({
             "type": "object",

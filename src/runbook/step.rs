@@ -193,7 +193,7 @@ fn within(
         Some(name) => match scope.meaning(name) {
             Some(Meaning::Input(InputKind::Duration)) => used.push(name.to_owned()),
             Some(_) => {
-                loading.problem(within.extent, about, &format!("`within` takes a duration, and ${name} is none"))
+                loading.problem(within.extent, about, &format!("`within` takes a duration, and ${name} is none"));
             }
             None => loading.problem(within.extent, about, &scope.unknown(name)),
         },

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::closest::did_you_mean;
+use super::super::closest::{closest, did_you_mean};
 use super::super::place::{Extent, Source};
 use super::super::problem::Problem;
 use super::super::tree::Step;
@@ -43,6 +43,18 @@ impl Fault {
         self
     }
 
+    /// Which key was meant by one that is not known.
+    pub(super) fn meant(&self, later: Later) -> Meant {
+        let FaultKind::UnknownKey { key, keys } = &self.kind else { return Meant::Nothing };
+        let parents = self.path.as_deref().and_then(|path| path.split_last()).map_or(&[][..], |(_, parents)| parents);
+        let names: Vec<&str> = parents.iter().filter_map(Step::key).collect();
+        match closest(key, keys.iter().copied()) {
+            _ if later(&names, key).is_some() => Meant::Any,
+            Some(meant) => Meant::Key(meant.to_owned()),
+            None => Meant::Nothing,
+        }
+    }
+
     /// As a problem; `later` knows words that only a later version takes.
     pub(super) fn problem(&self, source: &std::sync::Arc<Source>, later: Later) -> Problem {
         let path = self.path.as_deref().unwrap_or_default();
@@ -65,6 +77,25 @@ impl Fault {
             problem = problem.hint(format!("keys here: {}", keys.join(", ")));
         }
         problem
+    }
+}
+
+/// The key that was meant by one that is not known.
+#[derive(Debug)]
+pub(super) enum Meant {
+    Nothing,
+    Key(String),
+    /// One that only a later version takes, in place of whichever is missing.
+    Any,
+}
+
+impl Meant {
+    pub(super) fn is(&self, key: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Key(meant) => meant == key,
+            Self::Any => true,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::place::{Extent, Source};
 use super::problem::{Problem, Problems};
 use super::tree::{Node, Step, Value};
 use super::yaml;
-use fault::{Fault, FaultKind};
+use fault::{Fault, FaultKind, Meant};
 use reader::{Reader, Way};
 
 pub use fault::Later;
@@ -57,7 +57,7 @@ pub fn refuse_other_formats(source: &Arc<Source>, tree: &Node) -> Result<(), Pro
 /// Reads a tree as a written type.
 pub fn decode<T: DeserializeOwned>(source: &Arc<Source>, mut tree: Node, later: Later) -> Result<T, Problems> {
     let mut problems = Problems::none();
-    let mut pruned: Vec<Vec<Step>> = Vec::new();
+    let mut pruned: Vec<Pruned> = Vec::new();
     let whole = Extent::new(0, 0);
     loop {
         let fault = match T::deserialize(Reader { node: &tree, named: whole, way: Way::Root }) {
@@ -72,18 +72,26 @@ pub fn decode<T: DeserializeOwned>(source: &Arc<Source>, mut tree: Node, later: 
             problems.sort();
             return Err(problems);
         }
-        pruned.push(path);
+        pruned.push(Pruned { meant: fault.meant(later), path });
     }
 }
 
+/// Something that was taken out of the tree.
+struct Pruned {
+    path: Vec<Step>,
+    /// For a key that is not known: the key that was meant, which is then not missing as well.
+    meant: Meant,
+}
+
 /// Whether a fault is there only because something was taken out.
-fn follows_from(fault: &Fault, path: &[Step], pruned: &[Vec<Step>]) -> bool {
-    let inside = |other: &&Vec<Step>| other.len() > path.len() && other.starts_with(path);
+fn follows_from(fault: &Fault, path: &[Step], pruned: &[Pruned]) -> bool {
+    let mut inside = pruned.iter().filter(|other| other.path.len() > path.len() && other.path.starts_with(path));
     match &fault.kind {
-        FaultKind::Missing(key) => {
-            pruned.iter().filter(inside).any(|other| other[path.len()..] == [Step::Key((*key).to_owned())])
-        }
+        FaultKind::Missing(key) => inside.any(|other| match &other.path[path.len()..] {
+            [Step::Key(name)] => name == key || other.meant.is(key),
+            _ => false,
+        }),
         FaultKind::UnknownKey { .. } => false,
-        FaultKind::Said(_) | FaultKind::UnknownWord { .. } => pruned.iter().any(|other| inside(&other)),
+        FaultKind::Said(_) | FaultKind::UnknownWord { .. } => inside.next().is_some(),
     }
 }

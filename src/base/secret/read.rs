@@ -220,7 +220,7 @@ mod tests {
         assert!(matches!(open.look(), Err(BadSecret::OpenToOthers { .. })));
         let (_b, empty) = file(b"\n", 0o600);
         assert!(matches!(empty.read(), Err(BadSecret::Empty(_))));
-        let (_c, long) = file(&[b'x'; 70_000], 0o600);
+        let (_c, long) = file("x".repeat(70_000).as_bytes(), 0o600);
         assert!(matches!(long.read(), Err(BadSecret::TooLong(_))));
         let (_d, binary) = file(&[0xff, 0xfe], 0o600);
         assert!(matches!(binary.read(), Err(BadSecret::NotText(_))));

@@ -50,6 +50,7 @@ struct Said<'a> {
 }
 
 /// What Debian's packages lay out for a cluster (postgresql-common, `pg_createcluster`).
+#[derive(Default)]
 struct Debian {
     config_dir: String,
     data_dir: String,
@@ -135,12 +136,12 @@ impl Said<'_> {
 
     fn layout(&self, layout: Option<&written::Layout>, filling: &mut Filling<'_>) -> Option<Debian> {
         let layout = layout?;
-        let debian = Debian::of(layout);
-        if debian.is_none() {
+        Some(Debian::of(layout).unwrap_or_else(|| {
             let sentence = format!("{}.layout.debian: VERSION/CLUSTER is expected, as 15/main", self.about);
             filling.problem(layout.debian.extent, sentence);
-        }
-        debian
+            // It says where everything is, only wrongly: nothing is missing on top of that.
+            Debian::default()
+        }))
     }
 
     /// From the nearest to the farthest: the member's own, its layout's, the service's, its layout's.

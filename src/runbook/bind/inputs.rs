@@ -29,6 +29,12 @@ pub(super) fn resolve(binding: &mut Binding<'_>, given: &BTreeMap<String, String
         let sentence = format!("there is no input `{name}`{slip}; there are {}", known.join(", "));
         binding.problem(runbook.title.extent, &runbook.name, &sentence);
     }
+    for (name, input) in &runbook.inputs {
+        // A default is judged even where another value is given: `check` gives all of them.
+        if let Some(Default::Value(value)) = input.default.as_ref().map(|default| &default.value) {
+            judge(binding, name, input.kind, value);
+        }
+    }
     // First what is said in so many words, then what is found by looking, last what is what is left.
     for (name, input) in &runbook.inputs {
         let said = match (given.get(name), &input.default) {
@@ -155,7 +161,7 @@ fn missing(binding: &mut Binding<'_>) {
             None | Some(Default::Value(_)) => "has no value".to_owned(),
             Some(Default::Preferred) => "no site of the estate is `preferred`".to_owned(),
             Some(Default::Serving) => "which site serves cannot be told".to_owned(),
-            Some(Default::Other | Default::Any) => "there is more than one other site, or none".to_owned(),
+            Some(Default::Other | Default::Any) => "which of the other sites is meant cannot be told".to_owned(),
         };
         say(binding, name, &format!("{why}; give it with `{how}`"));
     }

@@ -169,18 +169,14 @@ impl<'a> Binding<'a> {
 /// only, and where that phase has no step, in the next one that has.
 fn ask_once(mut phases: Vec<BoundPhase>) -> Vec<BoundPhase> {
     let mut asked: Vec<String> = Vec::new();
-    let mut waiting: Option<String> = None;
+    let mut waiting: Vec<String> = Vec::new();
     for phase in &mut phases {
-        let own = phase.confirm.take().filter(|question| !asked.contains(question));
-        let question = match (waiting.take(), own) {
-            (Some(earlier), Some(own)) if earlier != own => Some(format!("{earlier} {own}")),
-            (earlier, own) => own.or(earlier),
-        };
-        if phase.groups.is_empty() {
-            waiting = question;
-        } else if let Some(question) = question {
+        if let Some(question) = phase.confirm.take().filter(|question| !asked.contains(question)) {
             asked.push(question.clone());
-            phase.confirm = Some(question);
+            waiting.push(question);
+        }
+        if !phase.groups.is_empty() && !waiting.is_empty() {
+            phase.confirm = Some(std::mem::take(&mut waiting).join(" "));
         }
     }
     phases

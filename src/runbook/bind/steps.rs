@@ -7,11 +7,11 @@ use super::items::Item;
 use crate::base::closest::did_you_mean;
 use crate::base::name::SiteName;
 use crate::base::quantity::Span;
-use crate::base::tree::Node;
+use crate::base::tree::{Node, Value};
 use crate::estate::model::Login;
 use crate::runbook::bound::{BoundAction, BoundGroup, BoundStep};
 use crate::runbook::model::{Loop, Phase, Step};
-use crate::runbook::signature::{Argument, ArgumentKind, Noun};
+use crate::runbook::signature::{ArgumentKind, Noun};
 use crate::runbook::{argument, reference};
 
 /// A phase's steps before they are laid out in groups.
@@ -39,8 +39,9 @@ impl Binding<'_> {
                 continue;
             }
             let about = format!("{}/{}/{}", self.runbook.name, phase.id.value, step.id.value);
+            self.judge_sites(&about, step);
             let Some(each) = step.each.as_ref().or(phase.each.as_ref()) else {
-                let bound = self.bound_step(&about, phase, step, None);
+                let bound = self.bound_step(phase, step, None);
                 expanded.steps.push(Part { index, priority: 0, item: None, bound });
                 continue;
             };
@@ -49,7 +50,7 @@ impl Binding<'_> {
                 expanded.empty.push((step.id.value.clone(), each.noun));
             }
             for item in items {
-                let bound = self.bound_step(&about, phase, step, Some(&item));
+                let bound = self.bound_step(phase, step, Some(&item));
                 expanded.steps.push(Part { index, priority: item.priority, item: Some(item), bound });
             }
         }
@@ -110,7 +111,7 @@ impl Binding<'_> {
         at_site && of_kind && by_login
     }
 
-    fn bound_step(&mut self, about: &str, phase: &Phase, step: &Step, item: Option<&Item>) -> BoundStep {
+    fn bound_step(&self, phase: &Phase, step: &Step, item: Option<&Item>) -> BoundStep {
         let mut values = self.values.clone();
         if let Some(item) = item {
             values.insert(item.noun.as_str().to_owned(), item.name.clone());
@@ -119,7 +120,6 @@ impl Binding<'_> {
         for known in step.signature.arguments {
             let Some(node) = step.argument(known.name) else { continue };
             let value = argument::value(node, known.kind, &values);
-            self.judge_site(about, known, node, &value);
             arguments.insert(known.name.to_owned(), value);
         }
         let text = |name: &str| arguments.get(name).and_then(|value| value.as_str());
@@ -144,17 +144,23 @@ impl Binding<'_> {
     }
 
     /// A site written out in a runbook must be one of this estate.
-    fn judge_site(&mut self, about: &str, known: &Argument, node: &Node, value: &serde_json::Value) {
-        let (ArgumentKind::Site, Some(name)) = (known.kind, value.as_str()) else { return };
-        let sentence = match self.estate.sites.get(name) {
-            None => {
-                let slip = did_you_mean(name, self.estate.sites.keys().map(SiteName::as_str));
-                format!("`{}`: no site `{name}`{slip}", known.name)
+    fn judge_sites(&mut self, about: &str, step: &Step) {
+        for known in step.signature.arguments.iter().filter(|known| known.kind == ArgumentKind::Site) {
+            let Some(node) = step.argument(known.name) else { continue };
+            let Value::Text { text, .. } = &node.value else { continue };
+            if reference::whole(text).is_some() {
+                continue;
             }
-            Some(site) if site.witness => format!("`{}`: `{name}` is a witness, it cannot serve", known.name),
-            Some(_) => return,
-        };
-        self.problem(node.extent, about, &sentence);
+            let sentence = match self.estate.sites.get(text.as_str()) {
+                None => {
+                    let slip = did_you_mean(text, self.estate.sites.keys().map(SiteName::as_str));
+                    format!("`{}`: no site `{text}`{slip}", known.name)
+                }
+                Some(site) if site.witness => format!("`{}`: `{text}` is a witness, it cannot serve", known.name),
+                Some(_) => continue,
+            };
+            self.problem(node.extent, about, &sentence);
+        }
     }
 }
 
