@@ -11,6 +11,7 @@ mod follow;
 mod keep_aside;
 mod marker_seen;
 pub mod port;
+pub mod postgres;
 mod prepare;
 mod promote;
 mod ready;

@@ -66,9 +66,8 @@ pub(super) fn ending(stderr: &str) -> (Ending, String) {
         _ => Ending::Unknown,
     };
     let body = if found == Ending::Unknown { stderr } else { body };
-    let body: String =
-        body.lines().filter(|line| *line != "switchback-began").map(|line| format!("{line}\n")).collect();
-    (found, body.trim_end().to_owned())
+    let lines: Vec<&str> = body.lines().filter(|line| *line != "switchback-began").collect();
+    (found, lines.join("\n").trim_end().to_owned())
 }
 
 /// Reads to the end, keeps the beginning and, where `tail` is asked for, the end, which holds the frame's last words.
@@ -78,8 +77,7 @@ pub(super) async fn read_all(pipe: Option<impl AsyncRead + Unpin>, tail: bool) -
     let mut kept: Vec<u8> = Vec::new();
     let mut last: Vec<u8> = Vec::new();
     let mut block = vec![0_u8; 16 * 1024];
-    loop {
-        let Ok(count) = pipe.read(&mut block).await else { break };
+    while let Ok(count) = pipe.read(&mut block).await {
         let Some(read) = block.get(..count).filter(|read| !read.is_empty()) else { break };
         let room = OUTPUT_BYTES_MAX.saturating_sub(kept.len()).min(read.len());
         let (fits, rest) = read.split_at(room);

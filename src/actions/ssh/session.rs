@@ -15,6 +15,11 @@ use crate::estate::model::{Host, Login};
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How often the connection is tried for life; three misses end it.
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
+/// How long a host that could not be reached counts as such, so that the looks of one step after the other do
+/// not each wait for it. Being unreachable proves nothing, so nothing rests on it.
+const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
+/// A failure that took this long was silence, not a refusal.
+const SILENCE: Duration = Duration::from_secs(1);
 /// A session that nobody uses outlives us by this much when we are killed, in seconds.
 const IDLE_SECONDS: usize = 60;
 
@@ -30,7 +35,7 @@ pub(super) struct SessionSlot {
 #[derive(Debug, Default)]
 struct State {
     session: Option<Arc<Session>>,
-    /// The last attempt that failed, and when it ended: whoever was waiting meanwhile gets the same answer.
+    /// The last attempt that failed, and when it ended.
     failed: Option<(Instant, ActionError)>,
 }
 
@@ -67,9 +72,14 @@ impl SessionSlot {
             }
             state.session = None;
         }
-        if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| *at >= asked) {
-            return Err(error.clone());
+        if let Some((at, error)) = &state.failed {
+            // Whoever waited while another tried gets the same answer.
+            if *at >= asked || at.elapsed() < UNREACHABLE_FOR {
+                return Err(error.clone());
+            }
+            state.failed = None;
         }
+        let began = Instant::now();
         match self.connect().await {
             Ok(session) => {
                 let session = Arc::new(session);
@@ -78,7 +88,10 @@ impl SessionSlot {
                 Ok(session)
             }
             Err(error) => {
-                state.failed = Some((Instant::now(), error.clone()));
+                // An answer that came at once may be another the next time: it costs nothing to ask again.
+                if began.elapsed() >= SILENCE {
+                    state.failed = Some((Instant::now(), error.clone()));
+                }
                 Err(error)
             }
         }

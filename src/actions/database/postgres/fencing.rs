@@ -1,0 +1,148 @@
+//! The fence: written to disk before the stop, proven by the control data, taken back only by who may.
+
+use std::time::Duration;
+
+use super::cut_off;
+use super::disk::{self, Data, Disk};
+use super::member::{Member, Seen};
+use super::{judge, programs, server};
+use crate::actions::database::port::Fence;
+use crate::engine::action::{ActionError, Evidence, Fault, Touch};
+use crate::runbook::bound::Mode;
+
+/// How long a stop may take before it is left to itself (planned) or killed (emergency), in seconds. The
+/// step's own time limit is usually shorter; a stop that is under way goes on without us.
+const STOP_SECONDS: u64 = 25;
+const STOP_EMERGENCY_SECONDS: u64 = 8;
+/// How long a crashed server may take to replay its log, in seconds.
+const QUARANTINE_SECONDS: u64 = 300;
+
+/// Whether a member is fenced.
+pub async fn look(member: &Member, mode: Mode) -> Result<Fence, ActionError> {
+    let seen = member.look().await?;
+    if let Some(fence) = judge::fence(member, &seen)? {
+        return Ok(fence);
+    }
+    let silent = silence(&seen);
+    match cut_off::is_off(&member.host).await {
+        None => Ok(Fence::Unprovable(format!("{silent}; the estate names no `cut_off` that could prove it off"))),
+        Some(Ok(true)) => Ok(Fence::Proven(
+            Evidence::new(format!("{} is cut off, as its own check says", member.name())).with("how", "cut_off"),
+        )),
+        Some(Ok(false)) if mode == Mode::Emergency => {
+            Ok(Fence::Open(Evidence::new(format!("{silent} → its host is cut off"))))
+        }
+        Some(Ok(false)) => Ok(Fence::Unprovable(silent)),
+        Some(Err(why)) => Ok(Fence::Unprovable(format!("{silent}; its `cut_off` cannot be looked at: {why}"))),
+    }
+}
+
+fn silence(seen: &Seen) -> String {
+    let disk = seen.disk.as_ref().err().map(ToString::to_string);
+    let server = seen.server.as_ref().err().map(ToString::to_string);
+    [disk, server].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Fences a member, and proves it.
+pub async fn fence(member: &Member, touch: &Touch, mode: Mode) -> Result<Fence, ActionError> {
+    let emergency = mode == Mode::Emergency;
+    match fence_server(member, touch, emergency).await {
+        // Its host does not answer: what is left is to cut it off.
+        Err(error) if emergency && matches!(error.fault, Fault::Unreachable | Fault::InDoubt) => {
+            if cut_off::is_off(&member.host).await.is_none() {
+                return Err(error);
+            }
+            cut_off::cut_off(&member.host, touch).await.map(Fence::Proven)
+        }
+        other => other,
+    }
+}
+
+async fn fence_server(member: &Member, touch: &Touch, emergency: bool) -> Result<Fence, ActionError> {
+    // A service that is kept from starting while it still runs does not come back in the moment after the stop.
+    let disabled = match member.disable(touch).await {
+        Err(error) if emergency && error.fault == Fault::Refused => Some(format!("{error}")),
+        other => other?,
+    };
+    if member.is_stopped_by_command() {
+        let prevented = stop(member, touch, 0, false).await?;
+        if is_running(&prevented) {
+            match member.stop_by_command(touch).await {
+                Err(error) if !emergency => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    let seconds = if emergency { STOP_EMERGENCY_SECONDS } else { STOP_SECONDS };
+    let mut disk = stop(member, touch, seconds, emergency).await?;
+    if has_crashed(&disk) {
+        if !emergency {
+            return Err(ActionError::refused(format!(
+                "{}: the server ended without having been shut down; only `--mode emergency` deals with that",
+                member.name()
+            )));
+        }
+        disk = quarantine(member, touch).await?;
+    }
+    let seen = Seen { disk: Ok(disk), server: Err(ActionError::unreachable("not asked")) };
+    Ok(match judge::fence(member, &seen)? {
+        Some(Fence::Proven(mut evidence)) => {
+            if let Some(disabled) = disabled {
+                evidence.summary = format!("{}; {disabled}", evidence.summary);
+            }
+            Fence::Proven(evidence)
+        }
+        Some(other) => other,
+        None => Fence::Unprovable(format!("{} was not looked at", member.name())),
+    })
+}
+
+async fn stop(member: &Member, touch: &Touch, seconds: u64, force: bool) -> Result<Disk, ActionError> {
+    let force = if force { "yes" } else { "no" };
+    let limit = Duration::from_secs(seconds + 10);
+    let output = member.touch_script(touch, &programs::FENCE, &[&seconds.to_string(), force], limit).await?;
+    read(member, &output.stdout_or(&format!("{}: fencing {}", member.name(), member.data_dir()))?)
+}
+
+async fn quarantine(member: &Member, touch: &Touch) -> Result<Disk, ActionError> {
+    let limit = Duration::from_secs(QUARANTINE_SECONDS * 2);
+    let output = member.touch_script(touch, &programs::QUARANTINE, &[&QUARANTINE_SECONDS.to_string()], limit).await?;
+    read(member, &output.stdout_or(&format!("{}: replaying the log of a crashed server", member.name()))?)
+}
+
+/// Brings a crashed member that is fenced to an end in order, so that it can be rewound.
+pub async fn settle(member: &Member, touch: &Touch) -> Result<Disk, ActionError> {
+    let disk = stop(member, touch, STOP_SECONDS, true).await?;
+    if has_crashed(&disk) { quarantine(member, touch).await } else { Ok(disk) }
+}
+
+fn read(member: &Member, text: &str) -> Result<Disk, ActionError> {
+    disk::parse(text).map_err(|why| ActionError::in_doubt(format!("{}: {why}", member.name())))
+}
+
+fn is_running(disk: &Disk) -> bool {
+    matches!(&disk.data, Data::Found(cluster) if cluster.running.is_some())
+}
+
+fn has_crashed(disk: &Disk) -> bool {
+    matches!(&disk.data, Data::Found(cluster) if cluster.running.is_none() && !cluster.control.state.is_shut_down())
+}
+
+/// Takes the fence back: settings as they were, the service enabled, the server started, seen to take writes.
+pub async fn unfence(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
+    let what = format!("{}: taking the fence back", member.name());
+    let output = member.touch_script(touch, &programs::UNFENCE, &[], Duration::from_secs(40)).await?;
+    output.stdout_or(&what)?;
+    member.enable(touch).await?;
+    member.start(touch).await?;
+    let server = server::look(&member.link).await?;
+    if server.in_recovery {
+        return Err(ActionError::refused(format!("{what}: it came up in recovery, not as the primary that it was")));
+    }
+    Ok(Evidence::new(format!(
+        "{} takes writes again, on timeline {} at {}",
+        member.name(),
+        server.timeline,
+        server.position
+    )))
+}

@@ -1,0 +1,196 @@
+//! What a look at a member means: how it stands, and whether it can take writes. Pure.
+
+use super::control_data::ClusterState;
+use super::disk::{Cluster, Data};
+use super::member::{Member, Seen};
+use super::server::Server;
+use crate::actions::database::port::{Fence, Role, Standing};
+use crate::base::quantity::spoken;
+use crate::engine::action::{ActionError, Evidence, Fault};
+
+/// How a member stands.
+pub fn standing(member: &Member, seen: &Seen) -> Result<Standing, ActionError> {
+    match (&seen.server, seen.cluster()) {
+        (Ok(server), _) => Ok(of_server(server)),
+        (Err(error), Some(cluster)) if cluster.running.is_some() => match cluster.control.state {
+            // It cannot take writes, whoever cannot log in to it.
+            ClusterState::InArchiveRecovery if error.fault != Fault::Refused => Ok(of_disk(cluster, Role::Standby)),
+            _ => Err(error.clone()),
+        },
+        (Err(_), Some(cluster)) => Ok(of_disk(cluster, Role::Down)),
+        (Err(error), None) => Err(match &seen.disk {
+            Err(disk) => both(member, error, disk),
+            Ok(disk) => ActionError::refused(match disk.data {
+                Data::Missing => format!("{}: there is no {}", member.name(), member.data_dir()),
+                Data::Unreadable => {
+                    format!("{}: {} cannot be read; does `run_as` name its owner?", member.name(), member.data_dir())
+                }
+                Data::Empty | Data::Found(_) => {
+                    format!("{}: {} is no data directory", member.name(), member.data_dir())
+                }
+            }),
+        }),
+    }
+}
+
+fn both(member: &Member, server: &ActionError, disk: &ActionError) -> ActionError {
+    let fault = if server.fault == Fault::Refused { Fault::Refused } else { disk.fault };
+    ActionError::new(fault, format!("{} cannot be looked at: {server}; {disk}", member.name()))
+}
+
+fn of_server(server: &Server) -> Standing {
+    let Server { timeline, position, streaming, .. } = server;
+    let lag_bytes = server.in_recovery.then(|| server.lag_bytes()).flatten();
+    let lag_ms = server.in_recovery.then(|| server.replay_age_ms.unwrap_or(0));
+    let follows = match (server.in_recovery, &server.sender, &server.leader, server.told_to_follow) {
+        (false, ..) | (_, None, None, Some(false)) => None,
+        (_, Some(whom), ..) | (_, None, Some(whom), _) => Some(whom.clone()),
+        // Told to follow somebody without a host, or not for us to see.
+        _ => Some("another".to_owned()),
+    };
+    let summary = match (server.in_recovery, &follows) {
+        (false, _) => format!("takes writes, on timeline {timeline} at {position}"),
+        (true, Some(whom)) if *streaming => {
+            let behind = match lag_bytes {
+                Some(0) | None => String::new(),
+                Some(bytes) => format!(", {bytes} bytes to replay ({})", spoken(lag_ms.unwrap_or(0))),
+            };
+            format!("in recovery, streams from {whom} on timeline {timeline} at {position}{behind}")
+        }
+        (true, Some(whom)) => {
+            format!("in recovery on timeline {timeline} at {position}, told to follow {whom}, does not stream")
+        }
+        (true, None) => format!("in recovery on timeline {timeline} at {position}, follows nobody"),
+    };
+    Standing {
+        role: if server.in_recovery { Role::Standby } else { Role::Primary },
+        identity: server.system_identifier.clone(),
+        timeline: *timeline,
+        position: position.0,
+        position_text: position.to_string(),
+        follows,
+        streaming: *streaming,
+        lag_bytes,
+        lag_ms,
+        summary,
+    }
+}
+
+fn of_disk(cluster: &Cluster, role: Role) -> Standing {
+    let control = &cluster.control;
+    let position = cluster.end().unwrap_or(control.checkpoint.max(control.min_recovery_end));
+    let runs = match role {
+        Role::Down => "does not run",
+        Role::Primary | Role::Standby => "runs without answering",
+    };
+    let crashed = if role == Role::Down && !control.state.is_shut_down() { ", so it crashed" } else { "" };
+    let words = control.state.words();
+    let summary =
+        format!("{runs}; its control data says `{words}`{crashed}, on timeline {} at {position}", cluster.timeline());
+    Standing {
+        role,
+        identity: control.system_identifier.clone(),
+        timeline: cluster.timeline(),
+        position: position.0,
+        position_text: position.to_string(),
+        follows: cluster.follows.clone().map(|whom| if whom.is_empty() { "another".to_owned() } else { whom }),
+        streaming: false,
+        lag_bytes: None,
+        lag_ms: None,
+        summary,
+    }
+}
+
+/// Whether a member can take writes, now or after a restart. Only what was looked at counts: the control
+/// data of a server that does not run, or recovery seen at the server. `None` where the host does not
+/// answer: then only its `cut_off` can tell.
+pub fn fence(member: &Member, seen: &Seen) -> Result<Option<Fence>, ActionError> {
+    let name = member.name();
+    match (&seen.server, seen.cluster()) {
+        (Ok(server), _) if server.in_recovery => {
+            let evidence = Evidence::new(format!("{name} is in recovery, on timeline {}", server.timeline));
+            Ok(Some(Fence::Proven(evidence.with("how", "in_recovery").with("timeline", server.timeline))))
+        }
+        (Ok(server), Some(_)) => {
+            let sentence = format!(
+                "{name} takes writes on timeline {} → shut down, and any start comes up read-only",
+                server.timeline
+            );
+            Ok(Some(Fence::Open(Evidence::new(sentence))))
+        }
+        // Nobody may accept that as unproven: it is proven to be open.
+        (Ok(_), None) => Err(ActionError::refused(format!(
+            "{name} takes writes at this moment, and its files cannot be reached to stop it: {}",
+            why_no_cluster(member, seen)
+        ))),
+        (Err(_), Some(cluster)) => Ok(Some(of_cluster(name, cluster))),
+        (Err(_), None) => match &seen.disk {
+            Err(_) => Ok(None),
+            Ok(_) => Ok(Some(Fence::Unprovable(why_no_cluster(member, seen)))),
+        },
+    }
+}
+
+fn why_no_cluster(member: &Member, seen: &Seen) -> String {
+    match &seen.disk {
+        Err(error) => error.to_string(),
+        Ok(disk) => match disk.data {
+            Data::Missing => {
+                format!("there is no {} at {}; is a file system not mounted?", member.data_dir(), member.name())
+            }
+            Data::Unreadable => {
+                format!("{} at {} cannot be read; does `run_as` name its owner?", member.data_dir(), member.name())
+            }
+            Data::Empty | Data::Found(_) => format!("{} at {} holds no cluster", member.data_dir(), member.name()),
+        },
+    }
+}
+
+fn of_cluster(name: &str, cluster: &Cluster) -> Fence {
+    let (control, words) = (&cluster.control, cluster.control.state.words());
+    match &cluster.running {
+        Some(running)
+            if control.state == ClusterState::InArchiveRecovery && cluster.standby_signal && !running.frozen =>
+        {
+            let evidence = Evidence::new(format!("{name} runs in recovery, as its control data says"));
+            Fence::Proven(evidence.with("how", "in_recovery").with("timeline", cluster.timeline()))
+        }
+        // Its control data is final while the postmaster may still wait for an archiver that hangs.
+        running if control.state.is_shut_down() && cluster.starts_read_only() => {
+            let going = if running.is_some() { ", and it is going away" } else { "" };
+            let end = cluster.end().map_or_else(String::new, |end| format!(" at {end}"));
+            let evidence = Evidence::new(format!(
+                "{name} is `{words}`{end} on timeline {}{going}; a start would come up read-only",
+                cluster.timeline()
+            ));
+            Fence::Proven(token(cluster, evidence))
+        }
+        Some(_) => Fence::Open(Evidence::new(format!(
+            "{name} runs without answering (`{words}`) → shut down, and any start comes up read-only"
+        ))),
+        None if control.state.is_shut_down() => Fence::Open(Evidence::new(format!(
+            "{name} is `{words}`, and a start would take writes → any start comes up read-only"
+        ))),
+        None => Fence::Open(Evidence::new(format!(
+            "{name} crashed (`{words}`) → replayed in quarantine, shut down, and any start comes up read-only"
+        ))),
+    }
+}
+
+/// What a promotion elsewhere is held against: whose log it was, and where it ended.
+fn token(cluster: &Cluster, evidence: Evidence) -> Evidence {
+    let control = &cluster.control;
+    let evidence = evidence
+        .with("how", "shut_down")
+        .with("system_identifier", control.system_identifier.clone())
+        .with("state", control.state.words())
+        .with("timeline", cluster.timeline())
+        .with("checkpoint", control.checkpoint.to_string())
+        .with("redo", control.redo.to_string())
+        .with("redo_file", control.redo_file.clone())
+        .with("checkpoint_time", control.checkpoint_time.clone());
+    match cluster.end() {
+        Some(end) => evidence.with("end", end.to_string()),
+        None => evidence,
+    }
+}

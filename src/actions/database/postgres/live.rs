@@ -1,0 +1,368 @@
+//! SQL over standing sessions. The only file that names the driver.
+//!
+//! A look is a constant text ([`LookSql`]); whatever is dynamic is a parameter. Every value comes back as
+//! text: the queries cast, so that no driver type leaks out of here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls;
+use crate::base::secret::pgpass::Connection;
+use crate::engine::action::{ActionError, Fault, Touch};
+use crate::estate::model::{PostgresMember, Tls};
+
+/// How long connecting may take, all of it.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long a server that could not be reached counts as such, so that the looks of one step after the other
+/// do not each wait for it. Being unreachable proves nothing, so nothing rests on it.
+const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
+/// A failure that took this long was silence, not a refusal.
+const SILENCE: Duration = Duration::from_secs(1);
+/// `synchronous_commit=local`: a standby that is gone must not make our own writes wait for it.
+const OPTIONS: &str = "-c synchronous_commit=local -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s \
+                       -c search_path=pg_catalog -c client_min_messages=warning -c datestyle=ISO";
+
+/// An SQL text that only reads.
+#[derive(Debug, Clone, Copy)]
+pub struct LookSql(pub &'static str);
+
+/// What a query gave, as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows(Vec<Vec<Option<String>>>);
+
+impl Rows {
+    /// One value; `None` where it is null, or where there is no such row or column.
+    pub fn text(&self, row: usize, column: usize) -> Option<&str> {
+        self.0.get(row)?.get(column)?.as_deref()
+    }
+    /// A value as something else.
+    pub fn get<T: std::str::FromStr>(&self, row: usize, column: usize) -> Option<T> {
+        self.text(row, column)?.parse().ok()
+    }
+    /// Whether a value is true.
+    pub fn is(&self, row: usize, column: usize) -> bool {
+        matches!(self.text(row, column), Some("true" | "t" | "on"))
+    }
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+    /// The first column of every row.
+    pub fn first_column(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|row| row.first()?.as_deref())
+    }
+}
+
+/// One session.
+pub struct Session {
+    client: Client,
+    tls: Option<MakeRustlsConnect>,
+    place: String,
+    /// The server's major version, as it said when the session began.
+    version: u32,
+}
+
+/// The way to one member's server: a standing session, opened on first use.
+#[derive(Debug)]
+pub struct Link {
+    member: PostgresMember,
+    address: String,
+    /// `application_name`: whose sessions these are.
+    application: String,
+    slot: Mutex<Slot>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    session: Option<Arc<Session>>,
+    failed: Option<(Instant, ActionError)>,
+}
+
+impl Link {
+    pub fn new(member: PostgresMember, address: String, application: String) -> Self {
+        Self { member, address, application, slot: Mutex::new(Slot::default()) }
+    }
+
+    /// Looks; once more by itself when the kept session turns out to be dead.
+    pub async fn look(&self, sql: LookSql, parameters: &[&str], limit: Duration) -> Result<Rows, ActionError> {
+        let session = self.session().await?;
+        match session.run(sql.0, parameters, limit, false).await {
+            Err(error) if error.fault == Fault::Transient && session.client.is_closed() => {
+                self.session().await?.run(sql.0, parameters, limit, false).await
+            }
+            other => other,
+        }
+    }
+
+    /// Changes something. An answer that is lost leaves it in doubt.
+    pub async fn touch(
+        &self,
+        _touch: &Touch,
+        sql: &str,
+        parameters: &[&str],
+        limit: Duration,
+    ) -> Result<Rows, ActionError> {
+        self.session().await?.run(sql, parameters, limit, true).await
+    }
+
+    /// A session of its own, closed when dropped: for what lasts, and for what must not share one.
+    pub async fn apart(&self) -> Result<Session, ActionError> {
+        self.connect(self.first_database()).await
+    }
+
+    /// A session of its own to another database of the server.
+    pub async fn apart_to(&self, database: &str) -> Result<Session, ActionError> {
+        self.connect(database).await
+    }
+
+    /// The server's major version.
+    pub async fn major_version(&self) -> Result<u32, ActionError> {
+        self.session().await.map(|session| session.version)
+    }
+
+    fn first_database(&self) -> &str {
+        self.member.databases.first().map_or("postgres", String::as_str)
+    }
+
+    async fn session(&self) -> Result<Arc<Session>, ActionError> {
+        let asked = Instant::now();
+        let mut slot = self.slot.lock().await;
+        if let Some(session) = &slot.session {
+            if !session.client.is_closed() {
+                return Ok(Arc::clone(session));
+            }
+            slot.session = None;
+        }
+        if let Some((at, error)) = &slot.failed {
+            // Whoever waited while another tried gets the same answer.
+            if *at >= asked || at.elapsed() < UNREACHABLE_FOR {
+                return Err(error.clone());
+            }
+            slot.failed = None;
+        }
+        let began = Instant::now();
+        match self.connect(self.first_database()).await {
+            Ok(session) => {
+                let session = Arc::new(session);
+                slot.session = Some(Arc::clone(&session));
+                slot.failed = None;
+                Ok(session)
+            }
+            Err(error) => {
+                // An answer that came at once may be another the next time: it costs nothing to ask again.
+                if began.elapsed() >= SILENCE {
+                    slot.failed = Some((Instant::now(), error.clone()));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self, database: &str) -> Result<Session, ActionError> {
+        let place = format!("PostgreSQL at {} ({}:{})", self.member.host, self.address, self.member.port);
+        let (password, tls) =
+            self.prepared(database).await.map_err(|why| ActionError::refused(format!("{place}: {why}")))?;
+        let mut config = Config::new();
+        config
+            .host(self.address.as_str())
+            .port(self.member.port)
+            .user(self.member.user.as_str())
+            .password(password.expose())
+            .dbname(database)
+            .application_name(self.application.as_str())
+            .options(OPTIONS)
+            .connect_timeout(CONNECT_MAX)
+            .keepalives_idle(Duration::from_secs(5))
+            .tcp_user_timeout(Duration::from_secs(10))
+            .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
+        let connecting = async {
+            match tls.clone() {
+                Some(tls) => config.connect(tls).await.map(|(client, connection)| (client, spawn(connection))),
+                None => config.connect(NoTls).await.map(|(client, connection)| (client, spawn(connection))),
+            }
+        };
+        match tokio::time::timeout(CONNECT_MAX, connecting).await {
+            Ok(Ok((client, version))) => Ok(Session { client, tls, place, version }),
+            Ok(Err(error)) => {
+                let fault = connect_fault(&error);
+                Err(ActionError::new(fault, format!("{place}: no session: {}", said(&error))))
+            }
+            Err(_) => {
+                Err(ActionError::unreachable(format!("{place} did not answer within {} s", CONNECT_MAX.as_secs())))
+            }
+        }
+    }
+
+    /// The password and the trust anchors, read anew for each session. Both may block.
+    async fn prepared(
+        &self,
+        database: &str,
+    ) -> Result<(crate::base::secret::Secret, Option<MakeRustlsConnect>), String> {
+        let (secret, tls) = (self.member.password.clone(), self.member.tls.clone());
+        let (host, port) = (self.address.clone(), self.member.port);
+        let (database, user) = (database.to_owned(), self.member.user.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let asked = Connection { host: &host, port, database: &database, user: &user };
+            let password = secret.read_for(&asked).map_err(|error| error.to_string())?;
+            let tls = match tls {
+                Tls::Off => None,
+                Tls::Verified { ca } => Some(MakeRustlsConnect::new(tls::config(ca.as_deref())?)),
+            };
+            Ok((password, tls))
+        });
+        read.await.unwrap_or_else(|_| Err("reading its secret was cut off".to_owned()))
+    }
+}
+
+/// Lets the connection's own half run, and says the server's major version.
+fn spawn<S, T>(connection: tokio_postgres::Connection<S, T>) -> u32
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let version = connection.parameter("server_version").unwrap_or_default();
+    let major: String = version.chars().take_while(char::is_ascii_digit).collect();
+    // Ends with the session; what it ends with is said to whoever asks next.
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    major.parse().unwrap_or_default()
+}
+
+impl Session {
+    /// Looks.
+    pub async fn look(&self, sql: LookSql, parameters: &[&str], limit: Duration) -> Result<Rows, ActionError> {
+        self.run(sql.0, parameters, limit, false).await
+    }
+
+    /// Changes something.
+    pub async fn touch(
+        &self,
+        _touch: &Touch,
+        sql: &str,
+        parameters: &[&str],
+        limit: Duration,
+    ) -> Result<Rows, ActionError> {
+        self.run(sql, parameters, limit, true).await
+    }
+
+    /// Whether the server has gone away, as far as one knows without asking.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    async fn run(&self, sql: &str, parameters: &[&str], limit: Duration, touches: bool) -> Result<Rows, ActionError> {
+        let typed: Vec<(&(dyn ToSql + Sync), Type)> =
+            parameters.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT)).collect();
+        match tokio::time::timeout(limit, self.client.query_typed(sql, &typed)).await {
+            Ok(Ok(rows)) => Ok(Rows(rows.iter().map(texts).collect())),
+            Ok(Err(error)) => {
+                Err(ActionError::new(fault(&error, touches), format!("{}: {}", self.place, said(&error))))
+            }
+            Err(_) => {
+                // A dropped query runs on at the server, and the next would wait behind it.
+                let cancel = self.client.cancel_token();
+                let tls = self.tls.clone();
+                tokio::spawn(async move {
+                    let cancelled = async {
+                        match tls {
+                            Some(tls) => cancel.cancel_query(tls).await,
+                            None => cancel.cancel_query(NoTls).await,
+                        }
+                    };
+                    let _ = tokio::time::timeout(CONNECT_MAX, cancelled).await;
+                });
+                let fault = if touches { Fault::InDoubt } else { Fault::Unreachable };
+                Err(ActionError::new(fault, format!("{}: no answer within {} ms", self.place, limit.as_millis())))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+fn texts(row: &tokio_postgres::Row) -> Vec<Option<String>> {
+    // A column that is no text is a query of ours that forgot to cast; the tests on the lab run them all.
+    (0..row.len()).map(|column| row.try_get::<_, Option<String>>(column).ok().flatten()).collect()
+}
+
+fn connect_fault(error: &tokio_postgres::Error) -> Fault {
+    match error.code() {
+        // Starting up, shutting down, too many sessions: it may pass.
+        Some(code) if is_passing(code) => Fault::Unreachable,
+        Some(_) => Fault::Refused,
+        None => {
+            let mut source = std::error::Error::source(error);
+            while let Some(error) = source {
+                // A certificate that does not verify will not verify the next time.
+                if error.downcast_ref::<rustls::Error>().is_some() {
+                    return Fault::Refused;
+                }
+                if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+                    && inner.downcast_ref::<rustls::Error>().is_some()
+                {
+                    return Fault::Refused;
+                }
+                source = error.source();
+            }
+            Fault::Unreachable
+        }
+    }
+}
+
+fn is_passing(code: &SqlState) -> bool {
+    [SqlState::CANNOT_CONNECT_NOW, SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::TOO_MANY_CONNECTIONS]
+        .contains(code)
+}
+
+fn fault(error: &tokio_postgres::Error, touches: bool) -> Fault {
+    match error.code() {
+        // The server ended the session: whether what it was doing was committed is not known.
+        Some(code) if is_passing(code) && touches => Fault::InDoubt,
+        Some(code) if is_passing(code) => Fault::Transient,
+        Some(code)
+            if [
+                SqlState::LOCK_NOT_AVAILABLE,
+                SqlState::QUERY_CANCELED,
+                SqlState::T_R_SERIALIZATION_FAILURE,
+                SqlState::T_R_DEADLOCK_DETECTED,
+                SqlState::OBJECT_IN_USE,
+            ]
+            .contains(code) =>
+        {
+            Fault::Transient
+        }
+        Some(_) => Fault::Refused,
+        None if touches => Fault::InDoubt,
+        None => Fault::Transient,
+    }
+}
+
+/// What an error says, with everything below it; the driver's own words leave that out.
+fn said(error: &tokio_postgres::Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        let detail = error.detail().map_or_else(String::new, |detail| format!(" ({detail})"));
+        return format!("{}{detail}", error.message());
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = error.source();
+    }
+    text
+}

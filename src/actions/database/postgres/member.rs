@@ -1,0 +1,174 @@
+//! One member: the estate's words about it, its host, its server; and a look at both at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::conninfo::Conninfo;
+use super::disk::{self, Cluster, Data, Disk};
+use super::live::Link;
+use super::server::{self, Server};
+use crate::actions::ssh::{As, LookScript, Output, RemoteHost, TouchScript};
+use crate::engine::action::{ActionError, Touch};
+use crate::estate::model::{Control, PostgresMember, ReplicationAuth};
+
+/// How long a look at the disk may take.
+pub const DISK_LOOK_MAX: Duration = Duration::from_secs(10);
+/// How much later than its pid file a postmaster may say that it began: it makes its shared memory in between.
+const START_SLACK_SECONDS: u64 = 120;
+
+/// One server of the service.
+#[derive(Debug)]
+pub struct Member {
+    pub estate: PostgresMember,
+    pub host: Arc<RemoteHost>,
+    pub link: Link,
+}
+
+/// What a look at a member found. Either half may be missing.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub disk: Result<Disk, ActionError>,
+    pub server: Result<Server, ActionError>,
+}
+
+impl Member {
+    pub fn new(estate: PostgresMember, host: Arc<RemoteHost>, application: String) -> Self {
+        let link = Link::new(estate.clone(), host.estate().address.clone(), application);
+        Self { estate, host, link }
+    }
+
+    /// `a-db`
+    pub fn name(&self) -> &str {
+        self.estate.host.as_str()
+    }
+
+    /// As whom its files are read and its programs run.
+    pub fn owner(&self) -> As<'_> {
+        self.estate.run_as.as_deref().map_or(As::Login, As::User)
+    }
+
+    /// Data directory, configuration directory, directory of the programs: the first arguments of every script.
+    fn places(&self) -> [String; 3] {
+        [&self.estate.data_dir, &self.estate.config_dir, &self.estate.bin_dir].map(|path| path.display().to_string())
+    }
+
+    /// Its data directory as text.
+    pub fn data_dir(&self) -> String {
+        self.estate.data_dir.display().to_string()
+    }
+
+    /// Runs a look script as the server's owner; `more` follows on the places.
+    pub async fn look_script(
+        &self,
+        script: &LookScript,
+        more: &[&str],
+        limit: Duration,
+    ) -> Result<Output, ActionError> {
+        let places = self.places();
+        let arguments: Vec<&str> = places.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        self.host.look(script, &arguments, self.owner(), limit).await
+    }
+
+    /// Runs a touch script as the server's owner; `more` follows on the places.
+    pub async fn touch_script(
+        &self,
+        touch: &Touch,
+        script: &TouchScript,
+        more: &[&str],
+        limit: Duration,
+    ) -> Result<Output, ActionError> {
+        let places = self.places();
+        let arguments: Vec<&str> = places.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        self.host.touch(touch, script, &arguments, self.owner(), limit).await
+    }
+
+    /// Looks at the disk.
+    pub async fn disk(&self) -> Result<Disk, ActionError> {
+        let unit = match &self.estate.control {
+            Control::Systemd { unit } => unit.as_str(),
+            Control::PgCtl | Control::Commands(_) => "",
+        };
+        let output = self.look_script(&disk::LOOK, &[unit], DISK_LOOK_MAX).await?;
+        let text = output.stdout_or(&format!("{}: looking at {}", self.name(), self.data_dir()))?;
+        disk::parse(&text).map_err(|why| ActionError::refused(format!("{}: {}: {why}", self.name(), self.data_dir())))
+    }
+
+    /// Looks at disk and server at once. Refused when they are not of one another: then the address leads
+    /// to another server than the one on this host, and nothing may be done to either.
+    pub async fn look(&self) -> Result<Seen, ActionError> {
+        let (disk, server) = futures::join!(self.disk(), server::look(&self.link));
+        let seen = Seen { disk, server };
+        let Err(first) = self.identity(&seen) else { return Ok(seen) };
+        // A server that starts or stops between the two looks is not another server: look again.
+        let (disk, server) = futures::join!(self.disk(), server::look(&self.link));
+        let seen = Seen { disk, server };
+        self.identity(&seen).map_err(|_| ActionError::refused(first))?;
+        Ok(seen)
+    }
+
+    fn identity(&self, seen: &Seen) -> Result<(), String> {
+        let (Ok(disk), Ok(server)) = (&seen.disk, &seen.server) else { return Ok(()) };
+        let place = format!("{} ({})", self.name(), self.data_dir());
+        let Data::Found(cluster) = &disk.data else {
+            return Err(format!("a server answers at {}, but there is no cluster to be read in {place}", self.name()));
+        };
+        if cluster.control.system_identifier != server.system_identifier {
+            return Err(format!(
+                "the server that answers at {} has system identifier {}, the cluster in {place} has {}: they are two",
+                self.name(),
+                server.system_identifier,
+                cluster.control.system_identifier
+            ));
+        }
+        let Some(running) = &cluster.running else {
+            return Err(format!("a server answers at {}, but none runs in {place}", self.name()));
+        };
+        let late = server.started.checked_sub(running.started.saturating_sub(1));
+        if running.port != server.port || late.is_none_or(|late| late > START_SLACK_SECONDS) {
+            return Err(format!(
+                "the server that answers at {} began at {} on port {}, the one in {place} at {} on port {}: they are two",
+                self.name(),
+                server.started,
+                server.port,
+                running.started,
+                running.port
+            ));
+        }
+        Ok(())
+    }
+
+    /// How this member reaches another to follow it or to copy from it.
+    pub fn conninfo_to(&self, leader: &Member) -> Conninfo {
+        let address = leader.estate.replication.address.as_deref().unwrap_or(&leader.host.estate().address);
+        let own = &self.estate.replication;
+        let mut info = Conninfo::default()
+            .with("host", address)
+            .with("port", &leader.estate.port.to_string())
+            .with("user", &own.user)
+            .with("application_name", self.name())
+            .with("sslmode", &own.sslmode);
+        if let Some(root) = &own.sslrootcert {
+            info = info.with("sslrootcert", &root.display().to_string());
+        }
+        if let ReplicationAuth::Passfile(path) = &own.auth {
+            info = info.with("passfile", &path.display().to_string());
+        }
+        info.with("connect_timeout", "5")
+    }
+
+    /// Whether an address is this member's, as others are told to reach it.
+    pub fn is_reached_at(&self, address: &str) -> bool {
+        let addresses = [Some(self.host.estate().address.as_str()), self.estate.replication.address.as_deref()];
+        addresses.contains(&Some(address))
+    }
+}
+
+impl Seen {
+    /// The cluster on disk, where it could be read.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        match &self.disk.as_ref().ok()?.data {
+            Data::Found(cluster) => Some(cluster),
+            Data::Missing | Data::Empty | Data::Unreadable => None,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! PostgreSQL, 13 and newer: what *fenced*, *arrived* and *follows* mean for it, and how each is proven.
+//!
+//! A member is seen from two sides: its server over SQL (`live`, `server`), its directory over the host's
+//! shell (`disk`, `scripts/`). What the two say must be of one another (`member`), and what they mean is
+//! decided without IO (`judge`, `way`).
+
+mod arrival;
+mod conninfo;
+mod control;
+mod control_data;
+mod cut_off;
+mod disk;
+mod fencing;
+mod following;
+mod history;
+mod judge;
+mod keeping;
+mod live;
+mod lsn;
+mod member;
+#[cfg(test)]
+mod on_lab;
+mod preparation;
+mod programs;
+mod promotion;
+mod rows;
+mod server;
+mod slots;
+mod tls;
+mod way;
+
+use std::sync::Arc;
+
+use crate::actions::context::RunContext;
+use crate::actions::database::port::{
+    Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Role, Row, Standing, Way,
+};
+use crate::actions::ssh::Hosts;
+use crate::base::name::{ServiceName, SiteName};
+use crate::engine::action::{ActionError, Evidence, Touch};
+use crate::estate::model::{Estate, Kind};
+use crate::runbook::bound::Mode;
+use member::Member;
+
+pub use preparation::Need;
+pub use rows::Receipt;
+
+/// One service's servers: one at each site.
+#[derive(Debug)]
+pub struct Cluster {
+    service: ServiceName,
+    members: Vec<Member>,
+    context: RunContext,
+}
+
+impl Cluster {
+    /// Connects to nothing yet.
+    pub fn new(
+        estate: &Estate,
+        service: &ServiceName,
+        hosts: &Hosts,
+        context: &RunContext,
+    ) -> Result<Arc<Self>, String> {
+        let Some(Kind::Postgres(postgres)) = estate.services.get(service).map(|service| &service.kind) else {
+            return Err(format!("`{service}` is no PostgreSQL service"));
+        };
+        let mut members: Vec<Member> = Vec::new();
+        for estate in &postgres.members {
+            if let Some(other) = members.iter().find(|other| other.estate.site == estate.site) {
+                return Err(format!(
+                    "`{service}` has two members at {}, {} and {}; one a site is what can be moved so far",
+                    estate.site,
+                    other.name(),
+                    estate.host
+                ));
+            }
+            let host = hosts.get(&estate.host).map_err(|error| error.message)?;
+            members.push(Member::new(estate.clone(), host, format!("switchback/{}", context.run)));
+        }
+        Ok(Arc::new(Self { service: service.clone(), members, context: context.clone() }))
+    }
+
+    fn member(&self, site: &SiteName) -> Result<&Member, ActionError> {
+        let found = self.members.iter().find(|member| &member.estate.site == site);
+        found.ok_or_else(|| ActionError::refused(format!("`{}` has no member at {site}", self.service)))
+    }
+
+    /// The receipts of role changes that the member at a site holds, newest first.
+    pub async fn receipts(&self, site: &SiteName) -> Result<Vec<Receipt>, ActionError> {
+        rows::receipts(self.member(site)?).await
+    }
+
+    /// What Switchback needs at the server of a site, and what of it is there.
+    pub async fn needs(&self, site: &SiteName) -> Result<Vec<Need>, ActionError> {
+        preparation::needs(self.member(site)?).await
+    }
+
+    /// Makes what is missing at the server of a site, which must be the one that takes writes. Gives what was made.
+    pub async fn prepare(&self, touch: &Touch, site: &SiteName) -> Result<Vec<Need>, ActionError> {
+        let member = self.member(site)?;
+        let standing = self.standing(site).await?;
+        if standing.role != Role::Primary {
+            return Err(ActionError::refused(format!("{} does not take writes: {}", member.name(), standing.summary)));
+        }
+        preparation::make(member, touch).await
+    }
+
+    async fn all_leftovers(&self) -> Result<Vec<(&Member, String)>, ActionError> {
+        let mut found = Vec::new();
+        for member in &self.members {
+            for slot in slots::leftovers(member, &self.members).await? {
+                found.push((member, slot));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Eyes for Cluster {
+    fn sites(&self) -> Vec<SiteName> {
+        self.members.iter().map(|member| member.estate.site.clone()).collect()
+    }
+    fn standing<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Standing> {
+        Box::pin(async move {
+            let member = self.member(site)?;
+            judge::standing(member, &member.look().await?)
+        })
+    }
+    fn fence_look<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Fence> {
+        Box::pin(async move { fencing::look(self.member(site)?, self.context.mode).await })
+    }
+    fn arrival<'a>(&'a self, from: &'a SiteName, to: &'a SiteName) -> Answer<'a, Arrival> {
+        Box::pin(async move { arrival::look(self.member(from)?, self.member(to)?, self.context.mode).await })
+    }
+    fn findings<'a>(&'a self, _from: Option<&'a SiteName>, _to: &'a SiteName, _mode: Mode) -> Answer<'a, Vec<Finding>> {
+        Box::pin(async move { Ok(Vec::new()) })
+    }
+    fn way_to_follow<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, by: By) -> Answer<'a, Way> {
+        Box::pin(async move { way::look(self.member(site)?, self.member(leader)?, by).await })
+    }
+    fn keepsake<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Keepsake> {
+        Box::pin(async move { keeping::look(self.member(site)?, self.member(leader)?, label).await })
+    }
+    fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>> {
+        Box::pin(async move { rows::look(self.member(site)?, row).await })
+    }
+    fn leftovers(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async move {
+            let found = self.all_leftovers().await?;
+            Ok(found.into_iter().map(|(member, slot)| format!("slot `{slot}` at {}", member.name())).collect())
+        })
+    }
+}
+
+impl Hands for Cluster {
+    fn shorten<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence> {
+        Box::pin(async move { promotion::shorten(self.member(site)?, touch).await })
+    }
+    fn fence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, mode: Mode) -> Answer<'a, Fence> {
+        Box::pin(async move { fencing::fence(self.member(site)?, touch, mode).await })
+    }
+    fn unfence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence> {
+        Box::pin(async move { fencing::unfence(self.member(site)?, touch).await })
+    }
+    fn detach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence> {
+        Box::pin(async move { promotion::detach(self.member(site)?, touch).await })
+    }
+    fn attach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence> {
+        Box::pin(async move { promotion::attach(self.member(site)?, self.member(leader)?, touch).await })
+    }
+    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a SiteName>, to: &'a SiteName) -> Answer<'a, Evidence> {
+        Box::pin(async move {
+            let from = from.map(|site| self.member(site)).transpose()?;
+            let others: Vec<&Member> = self.members.iter().filter(|member| &member.estate.site != to).collect();
+            let service = self.service.as_str();
+            promotion::promote(self.member(to)?, from, &others, service, touch, &self.context).await
+        })
+    }
+    fn write_row<'a>(
+        &'a self,
+        touch: &'a Touch,
+        leader: &'a SiteName,
+        seen_at: &'a SiteName,
+        row: Row,
+    ) -> Answer<'a, Evidence> {
+        Box::pin(
+            async move { rows::write(self.member(leader)?, self.member(seen_at)?, touch, row, &self.context).await },
+        )
+    }
+    fn follow<'a>(
+        &'a self,
+        touch: &'a Touch,
+        site: &'a SiteName,
+        leader: &'a SiteName,
+        way: &'a Way,
+    ) -> Answer<'a, Evidence> {
+        Box::pin(async move { following::follow(self.member(site)?, self.member(leader)?, way, touch).await })
+    }
+    fn keep<'a>(
+        &'a self,
+        touch: &'a Touch,
+        site: &'a SiteName,
+        leader: &'a SiteName,
+        label: &'a str,
+    ) -> Answer<'a, Evidence> {
+        Box::pin(async move { keeping::keep(self.member(site)?, self.member(leader)?, label, touch).await })
+    }
+    fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence> {
+        Box::pin(async move {
+            let found = self.all_leftovers().await?;
+            for (member, slot) in &found {
+                slots::drop_slot(member, slot, touch).await?;
+            }
+            let names: Vec<&str> = found.iter().map(|(_, slot)| slot.as_str()).collect();
+            Ok(Evidence::new(format!("dropped {}", names.join(", "))))
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! The short way from a standby to a primary, and what shortens it.
+
+use std::time::{Duration, Instant};
+
+use super::conninfo::config_quoted;
+use super::disk::Data;
+use super::history::History;
+use super::live::LookSql;
+use super::lsn::Lsn;
+use super::member::Member;
+use super::rows::{self, NewReceipt};
+use super::{programs, server, slots};
+use crate::actions::context::RunContext;
+use crate::engine::action::{ActionError, Evidence, Fault, Touch};
+
+const SQL_MAX: Duration = Duration::from_secs(5);
+const CHECKPOINT_MAX: Duration = Duration::from_secs(1800);
+const DETACH_MAX: Duration = Duration::from_secs(10);
+/// How long a promotion may take: everything that was received is replayed first.
+const PROMOTE_MAX: Duration = Duration::from_secs(600);
+const POLL: Duration = Duration::from_millis(5);
+
+const FOLLOWS_NOBODY: LookSql = LookSql(
+    "SELECT (NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
+             AND coalesce((SELECT setting = '' FROM pg_settings WHERE name = 'primary_conninfo'), true))::text",
+);
+const IS_OUT: LookSql = LookSql(
+    "SELECT CASE WHEN pg_is_in_recovery() THEN NULL
+            ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int::text END",
+);
+
+/// Two checkpoints: the first writes what has gathered, the second what has gathered meanwhile.
+pub async fn shorten(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
+    let session = member.link.apart().await?;
+    let began = Instant::now();
+    for _ in 0..2 {
+        match session.touch(touch, "CHECKPOINT", &[], CHECKPOINT_MAX).await {
+            Ok(_) => {}
+            // It only costs time later; `ready` has said that the right is missing.
+            Err(error) if error.fault == Fault::Refused => {
+                return Ok(Evidence::new(format!("not done, so the stop may take longer: {error}")));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Evidence::new(format!("two checkpoints at {} took {elapsed_ms} ms", member.name()))
+        .with("checkpoints_ms", elapsed_ms))
+}
+
+/// Makes a standby follow nobody. Told over its files, which needs no right in the database and lasts over
+/// a restart; seen over SQL.
+pub async fn detach(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
+    let what = format!("{}: telling it to follow nobody", member.name());
+    let output = member.touch_script(touch, &programs::TELL, &["nobody", "", ""], DETACH_MAX).await?;
+    output.stdout_or(&what)?;
+    let began = Instant::now();
+    loop {
+        if member.link.look(FOLLOWS_NOBODY, &[], SQL_MAX).await?.is(0, 0) {
+            return Ok(Evidence::new(format!(
+                "{} follows nobody: no receiver runs, and none can start",
+                member.name()
+            )));
+        }
+        if began.elapsed() >= DETACH_MAX {
+            return Err(ActionError::transient(format!("{what}: it still receives after {} s", DETACH_MAX.as_secs())));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Makes a standby follow as it did before it was detached.
+pub async fn attach(member: &Member, leader: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
+    let conninfo = config_quoted(member.conninfo_to(leader).as_str());
+    let slot = config_quoted(&member.estate.slot());
+    let output = member.touch_script(touch, &programs::TELL, &["before", &conninfo, &slot], DETACH_MAX).await?;
+    output.stdout_or(&format!("{}: telling it to follow {} again", member.name(), leader.name()))?;
+    let began = Instant::now();
+    loop {
+        let server = server::look(&member.link).await?;
+        if server.told_to_follow != Some(false) {
+            return Ok(Evidence::new(format!(
+                "{} follows {} again, as soon as that serves",
+                member.name(),
+                leader.name()
+            )));
+        }
+        if began.elapsed() >= DETACH_MAX {
+            return Err(ActionError::transient(format!(
+                "{} was told to follow {}, and does not say so",
+                member.name(),
+                leader.name()
+            )));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Promotes; proves that the new timeline left the old one where the old primary had ended; makes the others'
+/// slots; leaves the receipt. The caller has seen the fence and the arrival a moment ago.
+pub async fn promote(
+    target: &Member,
+    from: Option<&Member>,
+    others: &[&Member],
+    service: &str,
+    touch: &Touch,
+    context: &RunContext,
+) -> Result<Evidence, ActionError> {
+    let before = target.look().await?;
+    let before = before.server.map_err(|error| ActionError::new(error.fault, error.message))?;
+    let began = Instant::now();
+    if before.in_recovery {
+        if before.streaming || before.told_to_follow != Some(false) {
+            detach(target, touch).await?;
+        }
+        target.link.touch(touch, "SELECT pg_promote(false)::text", &[], SQL_MAX).await?;
+    }
+    // Where the old primary ended is read meanwhile: it no longer moves.
+    let (timeline, end) = futures::join!(out_of_recovery(target), end_of(from));
+    let timeline = timeline?;
+    let promoted_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (history, made) = futures::join!(history(target, timeline), slots::make(target, others, touch));
+    let (history, made) = (history?, made?);
+    let fork = history.last();
+    prove_lineage(target, &before, timeline, fork, end)?;
+    let receipt = NewReceipt {
+        system_identifier: before.system_identifier.clone(),
+        timeline,
+        fork: fork.map(|(_, fork)| fork.to_string()).unwrap_or_default(),
+        service: service.to_owned(),
+        site: target.estate.site.to_string(),
+        from_site: from.map(|from| from.estate.site.to_string()).unwrap_or_default(),
+    };
+    rows::write_receipt(target, touch, &receipt, context).await?;
+    let forked = fork.map_or_else(String::new, |(old, fork)| format!(", which left timeline {old} at {fork}"));
+    let proven = if end.is_some() { ", exactly where the old primary had ended" } else { "" };
+    let summary = format!("{} takes writes on timeline {timeline}{forked}{proven}", target.name());
+    Ok(Evidence::new(summary)
+        .with("timeline", timeline)
+        .with("fork", receipt.fork)
+        .with("system_identifier", before.system_identifier)
+        .with("promoted_ms", promoted_ms)
+        .with("fork_proven", end.is_some())
+        .with("slots_made", made))
+}
+
+async fn out_of_recovery(target: &Member) -> Result<u32, ActionError> {
+    let began = Instant::now();
+    loop {
+        let rows = target.link.look(IS_OUT, &[], SQL_MAX).await?;
+        if let Some(timeline) = rows.get(0, 0) {
+            return Ok(timeline);
+        }
+        if began.elapsed() >= PROMOTE_MAX {
+            let seconds = PROMOTE_MAX.as_secs();
+            return Err(ActionError::in_doubt(format!(
+                "{} was told to take writes, and is in recovery after {seconds} s",
+                target.name()
+            )));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Where the old primary ended, and on which timeline, where its disk can be read.
+async fn end_of(from: Option<&Member>) -> Option<(u32, Lsn, u64)> {
+    let disk = from?.disk().await.ok()?;
+    let Data::Found(cluster) = disk.data else { return None };
+    // Of one that crashed and was replayed in quarantine the end says nothing of what the standby should have.
+    let clean = cluster.control.state == super::control_data::ClusterState::ShutDown;
+    clean.then_some(())?;
+    Some((cluster.timeline(), cluster.end()?, cluster.control.segment_bytes))
+}
+
+/// The history of a member's timeline.
+pub async fn history(member: &Member, timeline: u32) -> Result<History, ActionError> {
+    let output = member.look_script(&programs::HISTORY, &[&timeline.to_string()], SQL_MAX).await?;
+    let text = output.stdout_or(&format!("{}: reading the history of timeline {timeline}", member.name()))?;
+    Ok(History::parse(&text))
+}
+
+fn prove_lineage(
+    target: &Member,
+    before: &server::Server,
+    timeline: u32,
+    fork: Option<(u32, Lsn)>,
+    end: Option<(u32, Lsn, u64)>,
+) -> Result<(), ActionError> {
+    let name = target.name();
+    if before.in_recovery && timeline <= before.timeline {
+        return Err(ActionError::refused(format!(
+            "{name} takes writes on timeline {timeline}, and was on {} before",
+            before.timeline
+        )));
+    }
+    let (Some((old, fork)), Some((was, end, segment))) = (fork, end) else { return Ok(()) };
+    if old != was || fork.past_header(segment) != end.past_header(segment) {
+        return Err(ActionError::refused(format!(
+            "{name} takes writes on timeline {timeline}, which left timeline {old} at {fork}, but the old primary ended at {end} on \
+             timeline {was}: compare the two before users write to it"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Rows of Switchback's own, in the schema that `prepare` makes.
+
+use std::time::{Duration, Instant};
+
+use super::live::LookSql;
+use super::member::Member;
+use super::server;
+use crate::actions::context::RunContext;
+use crate::actions::database::port::Row;
+use crate::engine::action::{ActionError, Evidence, Touch};
+
+const SQL_MAX: Duration = Duration::from_secs(5);
+const SEEN_MAX: Duration = Duration::from_secs(30);
+
+/// Everything about our own tables asks first whether they are there: a member that was never prepared has none.
+const HAS_TABLES: LookSql = LookSql("SELECT (to_regclass('switchback.marker') IS NOT NULL)::text");
+const CANARY: LookSql = LookSql("SELECT run, at::text FROM switchback.canary WHERE timeline = $1::bigint");
+const MARKER: LookSql = LookSql(
+    "SELECT run, at::text FROM switchback.marker WHERE host = $1 AND timeline = $2::bigint AND started = $3::bigint",
+);
+const RECEIPTS: LookSql = LookSql(
+    "SELECT timeline::text, site, run, at::text, mode, system_identifier FROM switchback.receipt ORDER BY timeline DESC LIMIT 10",
+);
+
+const WRITE_CANARY: &str = "INSERT INTO switchback.canary (timeline, site, run) VALUES ($1::bigint, $2, $3)
+                            ON CONFLICT (timeline) DO UPDATE SET site = excluded.site, run = excluded.run, at = clock_timestamp()";
+const WRITE_MARKER: &str =
+    "INSERT INTO switchback.marker (host, timeline, started, run) VALUES ($1, $2::bigint, $3::bigint, $4)
+                            ON CONFLICT (host) DO UPDATE SET timeline = excluded.timeline, started = excluded.started,
+                            run = excluded.run, at = clock_timestamp()";
+const WRITE_RECEIPT: &str = "INSERT INTO switchback.receipt (system_identifier, timeline, fork, service, site, from_site, run, operator, mode, accepted)
+                             VALUES ($1, $2::bigint, $3::pg_lsn, $4, $5, $6, $7, $8, $9, $10)
+                             ON CONFLICT (system_identifier, timeline) DO NOTHING";
+
+/// What a role change left behind in the database.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Receipt {
+    pub timeline: u32,
+    pub site: String,
+    pub run: String,
+    pub at: String,
+    pub mode: String,
+}
+
+/// A receipt to be written.
+#[derive(Debug, Clone)]
+pub struct NewReceipt {
+    pub system_identifier: String,
+    pub timeline: u32,
+    /// Where the new timeline left the old one; empty where that is not known.
+    pub fork: String,
+    pub service: String,
+    pub site: String,
+    pub from_site: String,
+}
+
+async fn has_tables(member: &Member) -> Result<bool, ActionError> {
+    member.link.look(HAS_TABLES, &[], SQL_MAX).await.map(|rows| rows.is(0, 0))
+}
+
+/// Whether a row of this kind is at the member: of its present timeline, and, for a marker, written since
+/// its server was started.
+pub async fn look(member: &Member, row: Row) -> Result<Option<Evidence>, ActionError> {
+    if !has_tables(member).await? {
+        return Ok(None);
+    }
+    let server = server::look(&member.link).await?;
+    let (timeline, started) = (server.timeline.to_string(), server.started.to_string());
+    let rows = match row {
+        Row::WriteTest => member.link.look(CANARY, &[&timeline], SQL_MAX).await?,
+        Row::Marker => member.link.look(MARKER, &[member.name(), &timeline, &started], SQL_MAX).await?,
+    };
+    Ok(rows.text(0, 0).map(|run| {
+        let what = match row {
+            Row::WriteTest => "the row of",
+            Row::Marker => "the marker of",
+        };
+        let at = rows.text(0, 1).unwrap_or_default();
+        Evidence::new(format!("{what} timeline {timeline} can be read at {} (run {run}, {at})", member.name()))
+    }))
+}
+
+/// Writes a row at the leader and reads it back at the member, in a session of its own.
+pub async fn write(
+    leader: &Member,
+    seen_at: &Member,
+    touch: &Touch,
+    row: Row,
+    context: &RunContext,
+) -> Result<Evidence, ActionError> {
+    let began = Instant::now();
+    let server = server::look(&seen_at.link).await?;
+    let timeline = server.timeline.to_string();
+    let started = server.started.to_string();
+    let writing = async {
+        match row {
+            Row::WriteTest => {
+                let parameters = [timeline.as_str(), leader.estate.site.as_str(), &context.run];
+                leader.link.touch(touch, WRITE_CANARY, &parameters, SQL_MAX).await
+            }
+            Row::Marker => {
+                let parameters = [seen_at.name(), &timeline, &started, &context.run];
+                leader.link.touch(touch, WRITE_MARKER, &parameters, SQL_MAX).await
+            }
+        }
+    };
+    // What one's own session sees is not yet what others see.
+    let (written, reader) = futures::join!(writing, seen_at.link.apart());
+    written?;
+    let reader = reader?;
+    loop {
+        let rows = match row {
+            Row::WriteTest => reader.look(CANARY, &[&timeline], SQL_MAX).await?,
+            Row::Marker => reader.look(MARKER, &[seen_at.name(), &timeline, &started], SQL_MAX).await?,
+        };
+        if rows.text(0, 0) == Some(context.run.as_str()) {
+            let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let summary =
+                format!("a row written at {} was read at {} after {elapsed_ms} ms", leader.name(), seen_at.name());
+            return Ok(Evidence::new(summary).with("timeline", server.timeline).with("seen_after_ms", elapsed_ms));
+        }
+        if began.elapsed() >= SEEN_MAX {
+            return Err(ActionError::transient(format!(
+                "a row written at {} was not seen at {} within {} s",
+                leader.name(),
+                seen_at.name(),
+                SEEN_MAX.as_secs()
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Writes a receipt, unless there is one of this timeline.
+pub async fn write_receipt(
+    member: &Member,
+    touch: &Touch,
+    receipt: &NewReceipt,
+    context: &RunContext,
+) -> Result<(), ActionError> {
+    let timeline = receipt.timeline.to_string();
+    let fork = if receipt.fork.is_empty() { "0/0" } else { &receipt.fork };
+    let mode = match context.mode {
+        crate::runbook::bound::Mode::Planned => "planned",
+        crate::runbook::bound::Mode::Emergency => "emergency",
+    };
+    let accepted = serde_json::to_string(&context.accepted).unwrap_or_default();
+    let parameters = [
+        receipt.system_identifier.as_str(),
+        &timeline,
+        fork,
+        &receipt.service,
+        &receipt.site,
+        &receipt.from_site,
+        &context.run,
+        &context.operator,
+        mode,
+        &accepted,
+    ];
+    member.link.touch(touch, WRITE_RECEIPT, &parameters, SQL_MAX).await.map(drop)
+}
+
+/// The newest receipts that a member holds, newest first; none where it was never prepared.
+pub async fn receipts(member: &Member) -> Result<Vec<Receipt>, ActionError> {
+    if !has_tables(member).await? {
+        return Ok(Vec::new());
+    }
+    let rows = member.link.look(RECEIPTS, &[], SQL_MAX).await?;
+    let text = |row, column| rows.text(row, column).unwrap_or_default().to_owned();
+    Ok((0..rows.count())
+        .map(|row| Receipt {
+            timeline: rows.get(row, 0).unwrap_or(0),
+            site: text(row, 1),
+            run: text(row, 2),
+            at: text(row, 3),
+            mode: text(row, 4),
+        })
+        .collect())
+}

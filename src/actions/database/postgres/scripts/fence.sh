@@ -1,0 +1,40 @@
+# fence DATA CONFIG BIN STOP FORCE: first no start can take writes any more, then the server is stopped.
+# STOP: seconds, 0 to leave it running. FORCE: yes where a server that does not go may be killed.
+stop=$4 force=$5
+[ -f "$data/PG_VERSION" ] || fail "$data holds no cluster"
+if make_state && [ ! -f "$state/fenced" ] && [ ! -f "$data/standby.signal" ]; then
+    # For the way back; not where it is a standby already, which has no way back.
+    told_lines >"$state/fenced.new"
+    mv "$state/fenced.new" "$state/fenced"
+fi
+pid=$(postmaster) && note_log "$pid"
+be_standby "$data"
+[ "$(told_lines)" = "primary_conninfo = ''" ] || tell "$data" "primary_conninfo = ''"
+if [ "$stop" != 0 ] && [ -n "$pid" ]; then
+    [ "$(process "$pid")" = T ] || kill -INT "$pid"
+    polls=$((stop * 50))
+    while :; do
+        # The control data says it as soon as it is true; the postmaster may live on, for an archiver that hangs.
+        case $(cluster_state) in 'shut down' | 'shut down in recovery') break ;; esac
+        postmaster >/dev/null || break
+        polls=$((polls - 1))
+        if [ "$polls" -le 0 ]; then
+            [ "$force" = yes ] || break
+            # All of it at once: children that are stopped would not notice that their parent is gone.
+            children=
+            for file in /proc/[0-9]*/stat; do
+                line=
+                read -r line 2>/dev/null <"$file" || continue
+                rest=${line##*) }
+                rest=${rest#* }
+                [ "${rest%% *}" != "$pid" ] || children="$children ${line%% *}"
+            done
+            # shellcheck disable=SC2086  # numbers
+            kill -KILL "$pid" $children
+            polls=50
+            force=no
+        fi
+        sleep 0.02
+    done
+fi
+set -- "$data" "$config" "$bin" ""

@@ -1,0 +1,73 @@
+# What every touch script begins with: the places, and words for what they do to them.
+data=$1 config=$2 bin=$3
+state=$data.switchback
+auto=$data/postgresql.auto.conf
+umask 077
+fail() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+# The state letter of a process, empty where there is none.
+process() {
+    line=
+    read -r line 2>/dev/null <"/proc/$1/stat" || return 0
+    line=${line##*) }
+    printf '%s' "${line%% *}"
+}
+# The postmaster of this very directory, if one lives.
+postmaster() {
+    [ -f "$data/postmaster.pid" ] || return 1
+    read -r pid <"$data/postmaster.pid" || return 1
+    case $(process "$pid") in '' | Z | X) return 1 ;; esac
+    [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$data")" ] || return 1
+    printf '%s' "$pid"
+}
+cluster_state() { "$bin/pg_controldata" -D "$data" | sed -n 's/^Database cluster state: *//p'; }
+# The lines that say whom a standby follows, as they are.
+told_lines() { grep '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "${1:-$auto}" 2>/dev/null; }
+# tell DIRECTORY [LINE...]: those lines replaced by these, on disk before it returns.
+tell() {
+    where=$1
+    shift
+    grep -v '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$where/postgresql.auto.conf" \
+        >"$where/postgresql.auto.conf.switchback" 2>/dev/null
+    for told; do printf '%s\n' "$told"; done >>"$where/postgresql.auto.conf.switchback"
+    sync "$where/postgresql.auto.conf.switchback" &&
+        mv -f "$where/postgresql.auto.conf.switchback" "$where/postgresql.auto.conf" && sync "$where" ||
+        fail "$where/postgresql.auto.conf cannot be written"
+}
+# Any start from now on comes up read-only.
+be_standby() { : >"$1/standby.signal" && sync "$1/standby.signal" "$1" || fail "$1/standby.signal cannot be written"; }
+make_state() {
+    [ -d "$state" ] || mkdir "$state" || fail "$state cannot be made; its folder must be writable for $(id -un)"
+}
+# Where the server talks to, so that it goes on talking there when we start it.
+note_log() {
+    log=$(readlink "/proc/$1/fd/2")
+    case $log in /*) [ ! -f "$log" ] || printf '%s' "$log" >"$state/log" ;; esac
+}
+# Configuration, and whatever else in a data directory is not PostgreSQL's own: a rewind or a copy would replace it.
+keep_config() {
+    rm -rf "$state/config.new" && mkdir "$state/config.new" || fail "$state/config.new cannot be made"
+    (
+        cd "$data" || exit
+        for file in * .[!.]*; do
+            case $file in
+                PG_VERSION | base | global | log | postmaster.* | *.signal | backup_label* | backup_manifest* | \
+                    tablespace_map* | current_logfiles | recovery.* | core*) continue ;;
+                pg_*) [ ! -d "$file" ] || continue ;;
+            esac
+            [ ! -e "$file" ] || cp -a "$file" "$state/config.new/" || exit
+        done
+    ) || fail "the configuration in $data cannot be kept"
+    rm -rf "$state/config" && mv "$state/config.new" "$state/config"
+}
+put_config_back() { cp -a "$state/config/." "$1/" || fail "the configuration cannot be put back into $1"; }
+# start SECONDS [OPTIONS]: as pg_ctl does it; nothing of ours stays open in the server.
+start() {
+    seconds=$1 options=$2
+    log=$state/server.log
+    [ ! -f "$state/log" ] || log=$(cat "$state/log")
+    [ "$config" = "$data" ] || options="-c config_file='$config/postgresql.conf' $options"
+    "$bin/pg_ctl" start -D "$data" -w -s -t "$seconds" -l "$log" -o "$options" >"$state/start.out" 2>&1 </dev/null 9<&-
+}

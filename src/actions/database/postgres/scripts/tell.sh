@@ -1,0 +1,24 @@
+# tell DATA CONFIG BIN FOLLOWING CONNINFO SLOT: whom it follows, the last two quoted as a configuration file wants them.
+# FOLLOWING is `nobody`, `leader`, or `before`: as it was when it was told `nobody`. A server that runs reads it at once.
+following=$4 conninfo=$5 slot=$6
+[ -z "$(postmaster)" ] || [ -f "$data/standby.signal" ] || fail "$data serves as a primary"
+make_state
+[ ! -f "$state/unusable" ] || fail "$data must not be started: $(cat "$state/unusable")"
+be_standby "$data"
+if [ "$following" = nobody ]; then
+    if [ "$(told_lines)" != "primary_conninfo = ''" ]; then
+        told_lines >"$state/detached"
+        tell "$data" "primary_conninfo = ''"
+    fi
+elif [ "$following" = before ] && [ -s "$state/detached" ]; then
+    tell "$data" "$(cat "$state/detached")"
+    rm -f "$state/detached"
+else
+    tell "$data" "primary_conninfo = $conninfo" "primary_slot_name = $slot"
+    # It follows: what it was before the fence or the detachment is of the past.
+    rm -f "$state/fenced" "$state/detached"
+fi
+if pid=$(postmaster); then
+    note_log "$pid"
+    kill -HUP "$pid"
+fi
