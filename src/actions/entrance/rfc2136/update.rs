@@ -134,3 +134,60 @@ fn empty(name: &Name, kind: RecordType, class: DNSClass) -> Record {
     record.dns_class = class;
     record
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::MessageType;
+    use hickory_proto::rr::rdata::tsig::TsigAlgorithm;
+
+    use super::*;
+
+    const NOW_S: u64 = 1_700_000_000;
+
+    fn key(secret: &str) -> TSigner {
+        TSigner::new(secret.as_bytes().to_vec(), TsigAlgorithm::HmacSha256, fqdn("sb").expect("name"), 300)
+            .expect("key")
+    }
+
+    fn request_and_answer(code: ResponseCode) -> (Signed, Message) {
+        let signed = sign(access("shop.test").expect("a message"), &key("ours"), NOW_S).expect("signed");
+        let mut answer = Message::new(signed.id, MessageType::Response, OpCode::Update);
+        answer.metadata.response_code = code;
+        (signed, answer)
+    }
+
+    #[test]
+    fn done_is_believed_only_when_our_key_signs_it() {
+        let (signed, answer) = request_and_answer(ResponseCode::NoError);
+        assert_eq!(signed.read(&answer.to_vec().expect("bytes")), Verdict::Unsigned);
+        let (signed, answer) = request_and_answer(ResponseCode::NoError);
+        // A signature that does not cover our request, as of an answer to somebody else's.
+        let forged = sign(answer, &key("ours"), NOW_S).expect("signed");
+        assert_eq!(signed.read(&forged.bytes), Verdict::Unsigned);
+        let (signed, answer) = request_and_answer(ResponseCode::NoError);
+        let other = sign(answer, &key("theirs"), NOW_S).expect("signed");
+        assert_eq!(signed.read(&other.bytes), Verdict::Unsigned);
+    }
+
+    #[test]
+    fn no_is_believed_from_who_cannot_sign() {
+        for (code, verdict) in [
+            (ResponseCode::Refused, Verdict::Declined(ResponseCode::Refused)),
+            (ResponseCode::ServFail, Verdict::Declined(ResponseCode::ServFail)),
+            (ResponseCode::NXRRSet, Verdict::Otherwise),
+            (ResponseCode::YXRRSet, Verdict::Otherwise),
+        ] {
+            let (signed, answer) = request_and_answer(code);
+            assert_eq!(signed.read(&answer.to_vec().expect("bytes")), verdict);
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_to_this_is_nobodys_word() {
+        let (signed, mut answer) = request_and_answer(ResponseCode::Refused);
+        answer.metadata.id = signed.id.wrapping_add(1);
+        assert_eq!(signed.read(&answer.to_vec().expect("bytes")), Verdict::Unsigned);
+        let (signed, _) = request_and_answer(ResponseCode::NoError);
+        assert_eq!(signed.read(b"\0\x01garbage"), Verdict::Unsigned);
+    }
+}
