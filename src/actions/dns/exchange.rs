@@ -48,7 +48,7 @@ impl NoAnswer {
 }
 
 /// A code as RFCs and `dig` write it.
-pub fn said(code: ResponseCode) -> String {
+fn said(code: ResponseCode) -> String {
     match code {
         ResponseCode::Refused => "REFUSED".to_owned(),
         ResponseCode::ServFail => "SERVFAIL".to_owned(),

@@ -89,6 +89,14 @@ pub fn bind(lines: &str) -> Running {
     bind_with(lines, zone, "recursion no;")
 }
 
+/// BIND whose key may change this one name of the zone.
+pub fn bind_with_policy(lines: &str, name: &str) -> Running {
+    let zone = format!(
+        "zone \"shop.internal\" {{ type primary; file \"shop.internal\"; update-policy {{ grant switchback. name {name}. ANY; }}; }};"
+    );
+    bind_with(lines, &zone, "recursion no;")
+}
+
 /// BIND that is nobody's own server and asks another one.
 pub fn forwarder(to: SocketAddr) -> Running {
     let options =

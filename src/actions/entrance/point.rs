@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::look::{Seen, Wanted, from_json, to_json, ttls};
 use super::settle::{mark, settle};
 use super::target::Target;
-use crate::actions::dns::{Records, shown};
+use crate::actions::dns::{Records, same, shown};
 use crate::base::name::SiteName;
 use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, Observed, Touch};
 use crate::runbook::bound::Mode;
@@ -66,7 +66,7 @@ impl Point {
 
     /// From what to what.
     fn pending(&self, seen: &Seen, wanted: Wanted<'_>, misses: &[String]) -> Evidence {
-        let other: Vec<String> = seen.distinct().iter().filter(|now| !is(now, wanted.records)).map(shown).collect();
+        let other: Vec<String> = seen.distinct().iter().filter(|now| !same(now, wanted.records)).map(shown).collect();
         let ttl_s = self.target.ttl_s;
         let other_ttl = seen.said().find(|(_, answer)| answer.ttls_s.iter().any(|own| *own != ttl_s));
         let summary = match (other.is_empty(), other_ttl) {
@@ -142,10 +142,6 @@ impl Point {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(mark(Evidence::new(format!("`{name}` says {} again (TTL {ttl_s} s)", shown(&old))), NAME, &self.target))
     }
-}
-
-fn is(now: &Records, wanted: &Records) -> bool {
-    crate::actions::dns::same(now, wanted)
 }
 
 impl Action for Point {

@@ -6,7 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::actions::dns::servers_for_tests::{KEY, Running, a, bind, free, key_text, private, stranger};
+use crate::actions::dns::servers_for_tests::{
+    KEY, Running, a, bind, bind_with_policy, free, key_text, private, stranger,
+};
 use crate::actions::dns::{Answer, Asked, Records, ask, same};
 use crate::base::secret::SecretRef;
 
@@ -182,4 +184,27 @@ async fn a_key_file_that_will_not_do_is_named_without_its_text() {
     let provider = SignedUpdates::new(&Rfc2136 { key: parts, ..bind.provider(&[bind.address]) });
     provider.check_access(ZONE).await.expect("accepted");
     assert!(!format!("{provider:?}").contains(KEY));
+}
+
+#[tokio::test]
+#[ignore = "starts BIND"]
+async fn a_policy_for_names_is_judged_only_when_a_name_is_changed() {
+    let bind = bind_with_policy("db 5 IN A 192.0.2.1\nwww 5 IN A 192.0.2.1", "www.shop.internal");
+    let provider = updates(&bind, &[bind.address]);
+    provider.check_access(ZONE).await.expect("the key is known, and more cannot be seen");
+    let error = provider.replace(&Touch::for_test(), &change(NAME, &a(1), &a(2), 5)).await.expect_err("not this name");
+    assert!(error.fault == Fault::Refused && error.message.contains("REFUSED"), "{error}");
+    provider.replace(&Touch::for_test(), &change("www.shop.internal", &a(1), &a(2), 5)).await.expect("this name");
+}
+
+#[tokio::test]
+#[ignore = "starts BIND"]
+async fn an_answer_too_long_for_udp_comes_over_tcp() {
+    let lines: Vec<String> = (1..=60).map(|last| format!("db 5 IN A 192.0.2.{last}")).collect();
+    let bind = bind(&lines.join("\n"));
+    let answer = says(&bind, NAME).await;
+    assert_eq!((answer.records.a.len(), answer.authoritative), (60, true));
+    let provider = updates(&bind, &[bind.address]);
+    provider.replace(&Touch::for_test(), &change(NAME, &answer.records, &a(1), 5)).await.expect("replaced");
+    assert!(same(&says(&bind, NAME).await.records, &a(1)));
 }
