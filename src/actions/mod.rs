@@ -6,5 +6,6 @@ pub mod database;
 pub mod dns;
 pub mod entrance;
 pub mod host;
+pub mod human;
 pub mod ssh;
 pub mod web;

@@ -1,6 +1,133 @@
-//! The command line.
+//! The command line: reads what is asked, wires what is needed, prints what came of it.
+
+pub mod args;
+mod clock;
+mod conceal;
+mod ending;
+mod error;
+pub mod exit;
+mod locking;
+mod owner;
+mod problems;
+mod prompt;
+mod session;
+mod verbs;
+mod view;
+mod wire;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Color, Common, Format, Verb};
+use error::Failure;
+use exit::Exit;
+use view::words::{Paint, lay_out};
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    // The one TLS provider of the process; a second call would be a bug, and harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let common = cli.common.clone();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return told(&common, &Failure::new(Exit::Internal, format!("no threads could be started: {error}")));
+        }
+    };
+    let exit = runtime.block_on(dispatch(cli));
+    // Looks that nobody waits for any more must not keep the program from ending.
+    runtime.shutdown_background();
+    match exit {
+        Ok(exit) => exit.into(),
+        Err(failure) => told(&common, &failure),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let Cli { common, verb } = cli;
+    match verb {
+        Verb::Check { runbooks } => verbs::check::run(&common, &runbooks),
+        Verb::Prepare { service, apply } => verbs::prepare::run(&common, service.as_deref(), apply).await,
+        Verb::Plan { runbook, order, accept, out } => {
+            verbs::plan::run(&common, &runbook, &order, &accept, out.as_deref()).await
+        }
+        Verb::Failover { order, accept, consent, dry_run, plan } => {
+            verbs::carry_out::run(&common, Some("failover"), &order, &accept, &consent, dry_run, plan.as_deref()).await
+        }
+        Verb::Failback { order, accept, consent, dry_run, plan } => {
+            verbs::carry_out::run(&common, Some("failback"), &order, &accept, &consent, dry_run, plan.as_deref()).await
+        }
+        Verb::Run { runbook, order, accept, consent, dry_run, plan } => {
+            verbs::carry_out::run(&common, runbook.as_deref(), &order, &accept, &consent, dry_run, plan.as_deref())
+                .await
+        }
+        Verb::Resume { run, accept, consent } => {
+            verbs::resume::run(&common, run.as_deref(), &accept, &consent, verbs::resume::Direction::Forward).await
+        }
+        Verb::Rollback { run, accept, consent } => {
+            verbs::resume::run(&common, run.as_deref(), &accept, &consent, verbs::resume::Direction::Back).await
+        }
+        Verb::Resolve { run, step, verdict, reason } => verbs::resolve::run(&common, &run, &step, verdict, &reason),
+        Verb::Status => verbs::status::run(&common).await,
+        Verb::Runs { verify, head } => verbs::runs::run(&common, verify, &head),
+        Verb::Show { run, events } => verbs::show::run(&common, run.as_deref(), events),
+        Verb::Report { run } => verbs::report::run(&common, run.as_deref()),
+        Verb::Actions { name } => verbs::actions::run(&common, name.as_deref()),
+        Verb::Schema { what } => verbs::schema::run(what),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "switchback", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Verb::Man => {
+            let page = clap_mangen::Man::new(Cli::command());
+            page.render(&mut std::io::stdout())
+                .map_err(|error| Failure::new(Exit::Internal, format!("the page cannot be written: {error}")))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// How to paint on standard error (`true`) or standard output.
+fn paint(common: &Common, stderr: bool) -> Paint {
+    let terminal = if stderr { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    let color = match common.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    let size = if stderr { console::Term::stderr().size_checked() } else { console::Term::stdout().size_checked() };
+    let width = size.map_or(100, |(_, columns)| usize::from(columns)).clamp(40, 160);
+    Paint { color, width }
+}
+
+/// Prints a failure and gives its exit code.
+fn told(common: &Common, failure: &Failure) -> ExitCode {
+    if common.format == Format::Json {
+        view::json::print(&serde_json::json!({
+            "schema": "switchback/failure/1",
+            "exit": failure.exit as u8,
+            "sentence": failure.sentence,
+            "details": failure.details,
+            "hints": failure.hints,
+        }));
+    }
+    let paint = paint(common, true);
+    let mut text = format!("{} {}\n", paint.bad("✗"), lay_out(&failure.sentence, paint.width, 2));
+    for line in &failure.details {
+        text.push_str(&format!("  {}\n", lay_out(line, paint.width, 4)));
+    }
+    for line in &failure.hints {
+        text.push_str(&format!("  {} {}\n", paint.good("→"), lay_out(line, paint.width, 4)));
+    }
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    failure.exit.into()
 }

@@ -32,12 +32,17 @@ pub trait Action: fmt::Debug + Send + Sync {
     }
 }
 
-/// Leave to change something. Only the engine's driver makes one, and never in a dry-run.
+/// Leave to change something. In a run only the engine's driver makes one, and never in a dry-run.
 #[derive(Debug)]
 pub struct Touch(());
 
 impl Touch {
     pub(in crate::engine) fn mint() -> Self {
+        Self(())
+    }
+    /// For `prepare --apply`, the one act outside a run: a person asked for it by name, it may be repeated,
+    /// and it only gives rights and makes tables of our own.
+    pub fn for_preparation() -> Self {
         Self(())
     }
     /// For tests of adapters, which have no driver.

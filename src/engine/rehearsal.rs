@@ -4,7 +4,7 @@
 //! would give, later ones may count on: a promotion that is blocked until the fence holds is fine when an
 //! earlier step of the plan fences.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
@@ -109,13 +109,27 @@ pub async fn rehearse(plan: &Plan, actions: &[Box<dyn Action>], clock: &dyn Cloc
 /// The pure half: what looks mean when earlier steps are counted as done.
 pub fn foresee(plan: &Plan, looks: impl IntoIterator<Item = Result<Observed, ActionError>>) -> Rehearsal {
     let mut given: BTreeSet<Fact> = BTreeSet::new();
+    // What a blocked step would have given, and the step: what waits for it is not blocked by itself.
+    let mut denied: BTreeMap<Fact, StepIndex> = BTreeMap::new();
     let mut changed: Vec<StepIndex> = Vec::new();
     let mut steps = Vec::with_capacity(plan.steps.len());
     for (index, (step, looked)) in plan.steps.iter().zip(looks).enumerate() {
         let after = changed.iter().rev().copied().find(|earlier| touches_same(plan, *earlier, step));
-        let foreseen = foresee_step(plan, step, looked, after, &given);
+        let waits_for = match &looked {
+            Ok(Observed::Blocked { until: Some(fact), .. }) => {
+                denied.get(fact).and_then(|index| plan.steps.get(*index))
+            }
+            _ => None,
+        };
+        let foreseen = match waits_for {
+            Some(blocked) => Foreseen::Later(format!("not before {} is unblocked", blocked.id)),
+            None => foresee_step(plan, step, looked, after, &given),
+        };
         match &foreseen {
-            Foreseen::Blocked { .. } => {}
+            Foreseen::Blocked { .. } => denied.extend(step.gives.iter().cloned().map(|fact| (fact, index))),
+            Foreseen::Later(_) if waits_for.is_some() => {
+                denied.extend(step.gives.iter().cloned().map(|fact| (fact, index)));
+            }
             Foreseen::Already(_) => given.extend(step.gives.iter().cloned()),
             Foreseen::WouldChange(_) | Foreseen::Later(_) | Foreseen::WouldWait(_) | Foreseen::Unverified(_) => {
                 given.extend(step.gives.iter().cloned());
@@ -145,6 +159,10 @@ fn foresee_step(
         (Ok(Observed::Pending(_) | Observed::Blocked { until: None, .. }) | Err(_), Some(earlier)) if looks_only => {
             Foreseen::Later(format!("after {earlier}"))
         }
+        // What an earlier step brings up cannot be asked before.
+        (Err(_), Some(earlier)) if !step.guard && after.is_some_and(|index| same_item(plan, index, step)) => {
+            Foreseen::Later(format!("after {earlier}"))
+        }
         (Ok(Observed::Pending(evidence)), _) => Foreseen::WouldChange(evidence),
         (Ok(Observed::Blocked { until: Some(fact), evidence, .. }), _) if given.contains(&fact) => {
             if looks_only {
@@ -161,10 +179,16 @@ fn foresee_step(
     }
 }
 
+fn same_item(plan: &Plan, earlier: StepIndex, step: &PlanStep) -> bool {
+    plan.steps
+        .get(earlier)
+        .is_some_and(|earlier| earlier.action.item.is_some() && earlier.action.item == step.action.item)
+}
+
 /// Whether an earlier step that would act has to do with this one: a service of both, or the same item.
 fn touches_same(plan: &Plan, earlier: StepIndex, step: &PlanStep) -> bool {
-    plan.steps.get(earlier).is_some_and(|earlier| {
-        earlier.services.iter().any(|service| step.services.contains(service))
-            || (earlier.action.item.is_some() && earlier.action.item == step.action.item)
-    })
+    plan.steps
+        .get(earlier)
+        .is_some_and(|earlier| earlier.services.iter().any(|service| step.services.contains(service)))
+        || same_item(plan, earlier, step)
 }

@@ -12,7 +12,7 @@ use super::plan::{Plan, PlanStep, StepIndex};
 pub use super::step::{How, SETTLE_MS, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
 use crate::base::name::ServiceName;
-use crate::runbook::bound::OnFailure;
+use crate::runbook::bound::{Mode, OnFailure};
 use crate::runbook::signature::{Effect, FactKind, Undo};
 
 /// Of looks that say nothing new, the journal keeps one in this many milliseconds.
@@ -133,7 +133,10 @@ impl RunState {
         self.next_seq += 1;
         self.now_ms = self.now_ms.max(event.elapsed_ms);
         match &event.what {
-            What::Started { .. } if event.seq == 0 => {}
+            // In an emergency users have waited since before anybody gave the order.
+            What::Started { .. } if event.seq == 0 => {
+                self.outage_began_ms = (plan.mode == Mode::Emergency).then_some(0);
+            }
             What::Started { .. } => return Err(impossible("a run begins only once")),
             What::Resumed { .. } => self.resume(plan),
             What::StopAsked => self.stop_asked = true,

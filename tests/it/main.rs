@@ -1,6 +1,8 @@
 //! The integration tests, one binary: what belongs together links once.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod bench;
+mod cli;
 mod engine;
 mod estate;
 mod house;

@@ -107,3 +107,15 @@ async fn a_refused_call_is_a_refusal() {
     let error = database.standing(&site).await.expect_err("refused");
     assert_eq!(error.fault, Fault::Refused);
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_the_root_of_a_refusal_is_told() {
+    let mut maker = maker(Order::Emergency, "dallas", "nuremberg");
+    maker.accept_nothing();
+    let world = Shared::new(World::new(Vec::new()));
+    world.world().members[0].reachable = false;
+    let clock = TestClock(tokio::time::Instant::now());
+    let rehearsal = rehearse(&maker.plan, &maker.actions(&world), &clock, 5_000).await;
+    let blocked: Vec<&str> = rehearsal.blocked().map(|(index, _)| maker.plan.steps[index].id.as_str()).collect();
+    assert_eq!(blocked, ["shut-out/orders", "promote.1/orders"], "what only waits for these is not told again");
+}

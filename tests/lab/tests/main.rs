@@ -1,6 +1,13 @@
 //! What Switchback does on two real sites. Run by `tests/lab/run-tests`, which brings them up.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and says how far it came"
+)]
 
 mod bad_days;
+mod hosts;
 mod kills;
 mod lab;
 mod looks;

@@ -1,0 +1,297 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::runbook::bound::Mode;
+
+/// Carries out fail-over and fail-back runbooks between two sites.
+///
+/// Reads an estate (`switchback.yaml`: what exists) and a runbook (what to do), shows a plan, carries it
+/// out step by step, remembers every intention and outcome, and can stop, go on or go back at any point.
+#[derive(Debug, Parser)]
+#[command(
+    name = "switchback",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done · 3 estate or runbook invalid · 4 refused, nothing changed · 5 stopped part-way, \
+                  resume or rollback · 6 failed and backed out · 7 in doubt, a person must look · 8 locked by another run · \
+                  9 declined · 10 done with misses · 11 saved plan is stale · 130 interrupted (all in docs/exit-codes.md)"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The estate.
+    #[arg(long, global = true, value_name = "FILE", default_value = "switchback.yaml", env = "SWITCHBACK_ESTATE")]
+    pub estate: PathBuf,
+    /// Where the journal and the lock are kept [default: $XDG_STATE_HOME/switchback, or ~/.local/state/switchback].
+    #[arg(long, global = true, value_name = "DIR", env = "SWITCHBACK_STATE")]
+    pub state: Option<PathBuf>,
+    /// How results are written: for people, or one JSON object a line.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    pub format: Format,
+    /// When to use colour; `NO_COLOR` is honoured.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Never ask; fail and name the flag that answers.
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Say more; twice for every look.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Human,
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check the estate and its runbooks, offline: every problem at once, each with its place.
+    Check {
+        /// Runbooks to check beside the shipped ones.
+        runbooks: Vec<PathBuf>,
+    },
+    /// Show what Switchback needs on the databases, and make it so with `--apply`.
+    Prepare {
+        /// Only this service.
+        service: Option<String>,
+        /// Do it, as the database's superuser over SSH.
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Look at everything a runbook would do, and touch nothing.
+    #[command(
+        after_help = "Examples:\n  switchback plan failover --to nuremberg\n  switchback plan failback --out friday.plan"
+    )]
+    Plan {
+        /// A shipped runbook (failover, failback, rejoin), one beside the estate, or a file.
+        runbook: String,
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        accept: Accept,
+        /// Save the plan; `run --plan FILE` carries out exactly this, or refuses.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Fail over to a site (the shipped runbook `failover`).
+    #[command(after_help = "Examples:\n  switchback failover --to nuremberg\n  \
+        switchback failover --to nuremberg --mode emergency --confirm nuremberg \\\n    \
+        --accept-unfenced dallas --accept-data-loss orders --reason \"dallas burns\"")]
+    Failover {
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        accept: Accept,
+        #[command(flatten)]
+        consent: Consent,
+        /// Only look; as `plan failover`.
+        #[arg(long)]
+        dry_run: bool,
+        /// Carry out this saved plan, or refuse when it no longer matches.
+        #[arg(long, value_name = "FILE")]
+        plan: Option<PathBuf>,
+    },
+    /// Fail back to the preferred site (the shipped runbook `failback`).
+    #[command(after_help = "Example:\n  switchback failback --input soak=30m")]
+    Failback {
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        accept: Accept,
+        #[command(flatten)]
+        consent: Consent,
+        /// Only look; as `plan failback`.
+        #[arg(long)]
+        dry_run: bool,
+        /// Carry out this saved plan, or refuse when it no longer matches.
+        #[arg(long, value_name = "FILE")]
+        plan: Option<PathBuf>,
+    },
+    /// Carry out a runbook.
+    Run {
+        /// A shipped runbook (failover, failback, rejoin), one beside the estate, or a file.
+        #[arg(required_unless_present = "plan")]
+        runbook: Option<String>,
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        accept: Accept,
+        #[command(flatten)]
+        consent: Consent,
+        /// Only look; as `plan`.
+        #[arg(long)]
+        dry_run: bool,
+        /// Carry out this saved plan, or refuse when it no longer matches.
+        #[arg(long, value_name = "FILE")]
+        plan: Option<PathBuf>,
+    },
+    /// Go on with a run that was interrupted or stopped.
+    Resume {
+        /// The run, or the beginning of its id [default: the last unfinished one].
+        run: Option<String>,
+        #[command(flatten)]
+        accept: Accept,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Take back what a stopped run did, of services that have not passed their point of no return.
+    Rollback {
+        /// The run, or the beginning of its id [default: the last unfinished one].
+        run: Option<String>,
+        #[command(flatten)]
+        accept: Accept,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Say how a step is that Switchback cannot know about.
+    Resolve {
+        /// The run, or the beginning of its id.
+        run: String,
+        /// The step's id, as `show` prints it.
+        step: String,
+        /// How it is.
+        #[arg(long = "as", value_name = "HOW")]
+        verdict: ResolveAs,
+        /// Why you know.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Who is primary, how far behind the others are, where entrances point: from the live estate.
+    Status,
+    /// The runs of this estate.
+    Runs {
+        /// Check the chain of hashes of every run.
+        #[arg(long)]
+        verify: bool,
+        /// With `--verify`: the hash that the last event of RUN must have, as `RUN=HASH`.
+        #[arg(long, value_name = "RUN=HASH", requires = "verify")]
+        head: Vec<String>,
+    },
+    /// One run, step by step.
+    Show {
+        /// The run, or the beginning of its id [default: the last one].
+        run: Option<String>,
+        /// Every event, not only the steps.
+        #[arg(long)]
+        events: bool,
+    },
+    /// A page about one run: what happened when, figures against objectives, receipts.
+    Report {
+        /// The run, or the beginning of its id [default: the last one].
+        run: Option<String>,
+    },
+    /// What runbooks can do: all actions, or one of them in full.
+    Actions {
+        /// An action, `database.fence`.
+        name: Option<String>,
+    },
+    /// JSON Schema of what users write, for editors.
+    Schema { what: SchemaOf },
+    /// Completions for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// The manual page.
+    Man,
+}
+
+/// What is to be carried out, beside the runbook's name.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Order {
+    /// The site that takes over (the runbook's input `to`).
+    #[arg(long, value_name = "SITE")]
+    pub to: Option<String>,
+    /// The site that served last, where looking does not tell (the runbook's input `from`).
+    #[arg(long, value_name = "SITE")]
+    pub from: Option<String>,
+    /// An input of the runbook.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub inputs: Vec<String>,
+    /// `planned` loses nothing or refuses; `emergency` restores service and asks for every loss to be accepted by name
+    /// [default: the runbook's first].
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<ModeArg>,
+}
+
+/// What is accepted by name, each with the reason.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Accept {
+    /// Go on although nothing proves that this site cannot write.
+    #[arg(long, value_name = "SITE", requires = "reason")]
+    pub accept_unfenced: Vec<String>,
+    /// Go on although writes of this service may be lost.
+    #[arg(long, value_name = "SERVICE", requires = "reason")]
+    pub accept_data_loss: Vec<String>,
+    /// Go on although this check (a step whose failure asks) fails.
+    #[arg(long, value_name = "STEP", requires = "reason")]
+    pub accept_miss: Vec<String>,
+    /// Why something is accepted, or taken over; kept in the journal.
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+/// What is agreed to beforehand.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Consent {
+    /// Answer yes to questions that yes or no answers.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Answer the questions that ask for this site's name to be typed.
+    #[arg(long, value_name = "SITE")]
+    pub confirm: Option<String>,
+    /// Take the lock over from another run, or begin although a run is unfinished.
+    #[arg(long, requires = "reason")]
+    pub take_over: bool,
+}
+
+/// `--mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    Planned,
+    Emergency,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Planned => Self::Planned,
+            ModeArg::Emergency => Self::Emergency,
+        }
+    }
+}
+
+/// `resolve --as`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResolveAs {
+    Done,
+    NotDone,
+    Skip,
+}
+
+/// `schema`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    Estate,
+    Runbook,
+}

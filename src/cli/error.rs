@@ -1,0 +1,58 @@
+//! A failure as the command line tells it: what happened, what changed, what is safe next.
+
+use super::exit::Exit;
+use crate::store::StoreError;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub exit: Exit,
+    /// A lower-case sentence without a full stop.
+    pub sentence: String,
+    /// More of it, a line each.
+    pub details: Vec<String>,
+    /// What to do, a line each.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, sentence: impl Into<String>) -> Self {
+        Self { exit, sentence: sentence.into(), details: Vec::new(), hints: Vec::new() }
+    }
+    #[must_use]
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
+        self
+    }
+    #[must_use]
+    pub fn hint(mut self, line: impl Into<String>) -> Self {
+        self.hints.push(line.into());
+        self
+    }
+}
+
+impl Failure {
+    /// A chain of causes from outside (files, above all), as one sentence.
+    pub fn caused(exit: Exit, error: &anyhow::Error) -> Self {
+        Self::new(exit, format!("{error:#}"))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let exit = match error {
+            StoreError::NoRun(_) => Exit::Usage,
+            StoreError::Folder { .. }
+            | StoreError::Open { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Sqlite(_)
+            | StoreError::Damaged { .. } => Exit::Internal,
+        };
+        let newer = matches!(error, StoreError::Newer { .. } | StoreError::Open { .. });
+        let failure = Self::new(if newer { Exit::Refused } else { exit }, error.to_string());
+        match error {
+            StoreError::Sqlite(_) => failure.hint("nothing was done; is the disk full, or the file damaged?"),
+            _ => failure,
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! What the verbs share: the state directory, a run from the past, an order made into a plan.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::args::{Accept, Common, Order};
+use super::error::Failure;
+use super::exit::Exit;
+use super::wire::Workshop;
+use super::{owner, problems};
+use crate::actions::catalogue::{self, CATALOGUE};
+use crate::actions::context::{Accepted, Memory, RunContext};
+use crate::base::name::{ServiceName, SiteName};
+use crate::base::problem::Problems;
+use crate::engine::action::Action;
+use crate::engine::event::{Event, What};
+use crate::engine::plan::{PLAN_FORMAT, Plan, PlanFrame};
+use crate::engine::state::RunState;
+use crate::engine::verdict::Verdict;
+use crate::estate::{self, Estate};
+use crate::runbook::bound::{BoundRunbook, Mode};
+use crate::runbook::{self, shelf};
+use crate::store::Store;
+use crate::store::history::RunRow;
+
+/// Prints a line of a result.
+pub fn say(line: &str) {
+    // A reader that went away (`| head`) is no failure of ours.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// A new run's id: the time, so that a list sorts itself, and something of the process, so that two begun
+/// in the same second differ.
+pub fn new_run_id(now: jiff::Timestamp) -> String {
+    let at = now.strftime("%Y%m%d-%H%M%S");
+    let salt = (now.subsec_nanosecond().unsigned_abs() / 1_000) ^ std::process::id().rotate_left(16);
+    format!("{at}-{:04x}", salt & 0xffff)
+}
+
+/// A verdict in a few words.
+pub fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Done => "done",
+        Verdict::DoneWithMisses => "done with misses",
+        Verdict::Refused => "refused",
+        Verdict::Stopped => "stopped",
+        Verdict::BackedOut => "backed out",
+        Verdict::InDoubt => "in doubt",
+        Verdict::Declined { .. } => "declined",
+        Verdict::Interrupted => "interrupted",
+    }
+}
+
+/// The state directory: as said, or where the XDG base directory specification puts state.
+pub fn open_store(common: &Common) -> Result<Store, Failure> {
+    let folder = match &common.state {
+        Some(folder) => folder.clone(),
+        None => default_state().ok_or_else(|| {
+            Failure::new(Exit::Usage, "there is no home directory to keep the journal in")
+                .hint("say where with `--state DIR`")
+        })?,
+    };
+    Ok(Store::open(&folder)?)
+}
+
+fn default_state() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+    Some(base.join("switchback"))
+}
+
+/// A run read from its journal.
+#[derive(Debug)]
+pub struct PastRun {
+    pub row: RunRow,
+    pub events: Vec<Event>,
+    pub plan: Plan,
+    pub accepted: Accepted,
+    pub state: RunState,
+}
+
+impl PastRun {
+    /// Notes for people, oldest first.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().filter_map(|event| match &event.what {
+            What::Noted { note } => Some(note.summary.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether there is something to resume.
+    pub fn is_unfinished(&self) -> bool {
+        self.state.ended.as_ref().is_none_or(|(verdict, _)| !verdict.is_final())
+    }
+}
+
+/// Reads one run.
+pub fn read_run(store: &Store, row: &RunRow) -> Result<PastRun, Failure> {
+    let events = store.events(&row.id)?;
+    let Some(What::Started { format, plan, accepted, .. }) = events.first().map(|event| &event.what) else {
+        return Err(Failure::new(Exit::Internal, format!("run {} has no first event; nothing was done by it", row.id)));
+    };
+    if *format > crate::engine::event::EVENT_FORMAT || plan.format > PLAN_FORMAT {
+        return Err(Failure::new(Exit::Refused, format!("run {} was written by a newer switchback", row.id))
+            .hint("use that version to go on with it"));
+    }
+    let state = RunState::replay(plan, &events).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let mut all = read_accepted(accepted);
+    for event in &events {
+        if let What::Resumed { accepted, .. } = &event.what {
+            all.extend(read_accepted(accepted));
+        }
+    }
+    Ok(PastRun { row: row.clone(), plan: plan.as_ref().clone(), accepted: all, state, events })
+}
+
+fn read_accepted(value: &serde_json::Value) -> Accepted {
+    serde_json::from_value(value.clone()).unwrap_or_default()
+}
+
+/// The run that is named, or the last one.
+pub fn find_run(store: &Store, run: Option<&str>) -> Result<PastRun, Failure> {
+    let row = match run {
+        Some(text) => store.find_run(text)?,
+        None => store.runs(None)?.into_iter().next().ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("there are no runs in {}", store.folder().display()))
+                .hint("`--state DIR` names another state directory")
+        })?,
+    };
+    read_run(store, &row)
+}
+
+/// The newest run of an estate that is not finished. Damaged runs are passed over: `runs --verify` shows them.
+pub fn unfinished_run(store: &Store, estate: &str) -> Result<Option<PastRun>, Failure> {
+    let Some(row) = store.runs(Some(estate))?.into_iter().next() else { return Ok(None) };
+    let past = read_run(store, &row)?;
+    Ok(past.is_unfinished().then_some(past))
+}
+
+/// Reads the estate, or prints its problems.
+pub fn load_estate(common: &Common) -> Result<Arc<Estate>, Failure> {
+    estate::load(&common.estate).map(Arc::new).map_err(|found| invalid(common, &found))
+}
+
+/// Problems as a failure: they are printed where they were found, the failure only counts them.
+fn invalid(common: &Common, found: &Problems) -> Failure {
+    problems::print(found, common.format, super::paint(common, true));
+    Failure::new(Exit::Invalid, format!("{} in the estate or the runbook; nothing was looked at", counted(found.len())))
+}
+
+fn counted(problems: usize) -> String {
+    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
+}
+
+/// What makes actions on this estate.
+pub fn workshop(estate: &Arc<Estate>, context: &RunContext) -> Result<Workshop, Failure> {
+    Workshop::new(Arc::clone(estate), context).map_err(|why| Failure::new(Exit::Invalid, why))
+}
+
+/// The context of looks that belong to no run.
+pub fn bare_context(name: &str) -> RunContext {
+    RunContext {
+        run: name.to_owned(),
+        operator: owner::this_process().operator,
+        mode: Mode::Planned,
+        from: None,
+        to: None,
+        accepted: Accepted::default(),
+        memory: Memory::default(),
+    }
+}
+
+/// What the operator accepts by name.
+pub fn accepted(accept: &Accept) -> Result<Accepted, Failure> {
+    let reason = accept.reason.clone().unwrap_or_default();
+    let mut accepted = Accepted::default();
+    for site in &accept.accept_unfenced {
+        let site = SiteName::new(site.as_str()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        accepted.unfenced.insert(site, reason.clone());
+    }
+    for service in &accept.accept_data_loss {
+        let service =
+            ServiceName::new(service.as_str()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        accepted.data_loss.insert(service, reason.clone());
+    }
+    Ok(accepted)
+}
+
+/// An order made into a plan, with the actions that carry it out.
+pub struct Prepared {
+    pub estate: Arc<Estate>,
+    pub plan: Plan,
+    pub actions: Vec<Box<dyn Action>>,
+    pub context: RunContext,
+    pub workshop: Workshop,
+}
+
+/// Reads estate and runbook, binds them, makes the actions.
+pub async fn prepare(
+    common: &Common,
+    runbook: &str,
+    order: &Order,
+    accept: &Accept,
+    run: &str,
+) -> Result<Prepared, Failure> {
+    let estate = load_estate(common)?;
+    let runbook = shelf::find(runbook, &estate.folder, CATALOGUE).map_err(|found| invalid(common, &found))?;
+    let inputs = inputs(order)?;
+    let mode = match order.mode {
+        Some(mode) => Mode::from(mode),
+        None => runbook.modes.first().copied().unwrap_or(Mode::Planned),
+    };
+    let mut context = RunContext {
+        run: run.to_owned(),
+        operator: owner::this_process().operator,
+        mode,
+        from: None,
+        to: None,
+        accepted: accepted(accept)?,
+        memory: Memory::default(),
+    };
+    let workshop = workshop(&estate, &context)?;
+    // Where the input `from` is given nobody needs to look who serves.
+    let serving = match order.from {
+        Some(_) => None,
+        None => workshop.serving().await,
+    };
+    let serving = runbook::Serving { site: serving };
+    let bound = runbook::bind(&runbook, &estate, &inputs, mode, &serving).map_err(|found| invalid(common, &found))?;
+    check_accepted(&context.accepted, &estate)?;
+    context.from.clone_from(&bound.from);
+    context.to.clone_from(&bound.to);
+    let actions = make_actions(&workshop, &bound, &context)?;
+    let frame = PlanFrame {
+        estate: estate.name.clone(),
+        estate_digest: estate.digest.clone(),
+        outage_max_ms: estate.objectives.outage_max.map(crate::base::quantity::Span::millis),
+        rto_ms: estate.objectives.rto.map(crate::base::quantity::Span::millis),
+    };
+    let plan = Plan::new(bound, frame, &actions, catalogue::signature);
+    Ok(Prepared { estate, plan, actions, context, workshop })
+}
+
+fn make_actions(
+    workshop: &Workshop,
+    bound: &BoundRunbook,
+    context: &RunContext,
+) -> Result<Vec<Box<dyn Action>>, Failure> {
+    let steps = bound.phases.iter().flat_map(|phase| &phase.groups).flat_map(|group| &group.steps);
+    steps
+        .map(|step| {
+            workshop
+                .make(&step.action, context)
+                .map_err(|why| Failure::new(Exit::Invalid, format!("{}: {why}", step.id)).detail(step.place.clone()))
+        })
+        .collect()
+}
+
+/// A past run made ready to go on: its own plan, its actions on the estate as it is now.
+pub fn prepare_again(common: &Common, past: &PastRun, more: Accepted) -> Result<Prepared, Failure> {
+    let estate = load_estate(common)?;
+    if estate.name != past.plan.estate {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!(
+                "run {} is of the estate `{}`, and {} is `{}`",
+                past.row.id,
+                past.plan.estate,
+                common.estate.display(),
+                estate.name
+            ),
+        ));
+    }
+    let mut accepted = past.accepted.clone();
+    accepted.extend(more);
+    check_accepted(&accepted, &estate)?;
+    let context = RunContext {
+        run: past.row.id.clone(),
+        operator: owner::this_process().operator,
+        mode: past.plan.mode,
+        from: past.plan.from.clone(),
+        to: past.plan.to.clone(),
+        accepted,
+        memory: Memory::default(),
+    };
+    for (step, record) in past.plan.steps.iter().zip(&past.state.steps) {
+        if record.is_settled() {
+            context.memory.record(&step.id, &record.evidence);
+        }
+    }
+    let workshop = workshop(&estate, &context)?;
+    let actions = past.plan.steps.iter().map(|step| {
+        workshop.make(&step.action, &context).map_err(|why| {
+            Failure::new(Exit::PlanStale, format!("{}: {why}; the estate no longer fits this run's plan", step.id))
+                .hint("put the estate back as it was when the run began, then resume")
+        })
+    });
+    let actions = actions.collect::<Result<Vec<_>, _>>()?;
+    Ok(Prepared { estate, plan: past.plan.clone(), actions, context, workshop })
+}
+
+fn check_accepted(accepted: &Accepted, estate: &Estate) -> Result<(), Failure> {
+    if let Some(site) = accepted.unfenced.keys().find(|site| !estate.sites.contains_key(*site)) {
+        return Err(Failure::new(Exit::Usage, format!("`--accept-unfenced {site}`: the estate has no such site")));
+    }
+    if let Some(service) = accepted.data_loss.keys().find(|service| !estate.services.contains_key(*service)) {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`--accept-data-loss {service}`: the estate has no such service"),
+        ));
+    }
+    if accepted.unfenced.values().chain(accepted.data_loss.values()).any(|reason| reason.trim().is_empty()) {
+        return Err(Failure::new(Exit::Usage, "what is accepted needs a reason").hint("say it with `--reason \"…\"`"));
+    }
+    Ok(())
+}
+
+fn inputs(order: &Order) -> Result<BTreeMap<String, String>, Failure> {
+    let mut inputs = BTreeMap::new();
+    for text in &order.inputs {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Failure::new(Exit::Usage, format!("`--input {text}` wants NAME=VALUE")));
+        };
+        inputs.insert(name.to_owned(), value.to_owned());
+    }
+    for (name, value) in [("to", &order.to), ("from", &order.from)] {
+        if let Some(value) = value {
+            inputs.insert(name.to_owned(), value.clone());
+        }
+    }
+    Ok(inputs)
+}
+
+/// Reads a file that the user named, at most so many bytes.
+pub fn read_small(path: &Path, bytes_max: u64) -> anyhow::Result<String> {
+    let reading = || format!("{} cannot be read", path.display());
+    let size = std::fs::metadata(path).with_context(reading)?.len();
+    anyhow::ensure!(size <= bytes_max, "{}: it is larger than {bytes_max} bytes", reading());
+    std::fs::read_to_string(path).with_context(reading)
+}

@@ -1,0 +1,299 @@
+//! `failover`, `failback`, `run`: look at everything, then carry it out.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use tokio::sync::watch;
+
+use super::plan as plan_verb;
+use crate::cli::args::{Accept, Common, Consent, Format, Order};
+use crate::cli::clock::{SystemClock, wall_ms};
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::prompt::Beforehand;
+use crate::cli::session::{self, Prepared};
+use crate::cli::view::{human::HumanReporter, json::JsonReporter, page};
+use crate::cli::{ending, locking, owner};
+use crate::engine::driver::{DriveError, Driver};
+use crate::engine::event::{EVENT_FORMAT, Event, What};
+use crate::engine::plan::Plan;
+use crate::engine::ports::{Clock, Interrupt, Journal, JournalError, Reporter};
+use crate::engine::rehearsal::{Rehearsal, rehearse};
+use crate::engine::state::RunState;
+use crate::engine::verdict::Verdict;
+use crate::runbook::bound::OnFailure;
+use crate::store::Store;
+use crate::store::journal::Writer;
+
+/// How long a look of the rehearsal may take, in milliseconds.
+pub const LOOK_LIMIT_MS: u64 = 20_000;
+
+/// Carries out a runbook, or a saved plan.
+pub async fn run(
+    common: &Common,
+    runbook: Option<&str>,
+    order: &Order,
+    accept: &Accept,
+    consent: &Consent,
+    dry_run: bool,
+    saved: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let saved = saved.map(plan_verb::read_saved).transpose()?;
+    let (runbook, order) = match (&saved, runbook) {
+        (Some(saved), _) => (saved.plan.runbook.clone(), saved.order(order)),
+        (None, Some(runbook)) => (runbook.to_owned(), order.clone()),
+        (None, None) => return Err(Failure::new(Exit::Usage, "which runbook?")),
+    };
+    if dry_run {
+        return plan_verb::run(common, &runbook, &order, accept, None).await;
+    }
+    let clock = SystemClock::new();
+    let id = session::new_run_id(clock.now());
+    let mut prepared = session::prepare(common, &runbook, &order, accept, &id).await?;
+    let mut store = session::open_store(common)?;
+    if let Some(past) = session::unfinished_run(&store, &prepared.estate.name)?
+        && !consent.take_over
+    {
+        return Err(unfinished(&store, &past));
+    }
+    let held = locking::take(&mut store, &prepared.estate.name, &id, consent.take_over)?;
+    let taken_from = held.taken_from.clone();
+    let outcome = begin(common, &mut prepared, accept, consent, saved.as_ref(), &clock).await;
+    let locks = match outcome {
+        Ok(Some(locks)) => locks,
+        Ok(None) => {
+            store.release_lock(&held)?;
+            return Ok(Exit::Done);
+        }
+        Err(failure) => {
+            store.release_lock(&held)?;
+            return Err(failure);
+        }
+    };
+    let mut writer = store.begin_run(held, &clock.now().to_string(), wall_ms)?;
+    let mut state = RunState::new(&prepared.plan);
+    let started = What::Started {
+        format: EVENT_FORMAT,
+        plan: Box::new(prepared.plan.clone()),
+        accepted: serde_json::to_value(&prepared.context.accepted).unwrap_or_default(),
+        by: owner::this_process(),
+    };
+    let mut opening = vec![started];
+    if consent.take_over {
+        let from = taken_from.map_or_else(String::new, |from| format!(" from {from}"));
+        let reason = accept.reason.clone().unwrap_or_default();
+        opening.push(What::Noted { note: crate::engine::action::Evidence::new(format!("taken over{from}: {reason}")) });
+    }
+    let origin_ms = i128::from(clock.monotonic_ms());
+    for what in opening {
+        let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: 0, what };
+        writer.append(&event, true).map_err(|error| journal_failure(&error, &id, false))?;
+        state.fold(&prepared.plan, &event).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    }
+    drive(common, &prepared, &mut state, writer, accept, consent, &clock, origin_ms, &id, locks).await
+}
+
+/// Looks at everything and decides whether the run may begin; `None` when there is nothing to do.
+async fn begin(
+    common: &Common,
+    prepared: &mut Prepared,
+    accept: &Accept,
+    consent: &Consent,
+    saved: Option<&plan_verb::Saved>,
+    clock: &SystemClock,
+) -> Result<Option<crate::cli::wire::Locks>, Failure> {
+    let locks = prepared.workshop.lock(&prepared.context, consent.take_over).await?;
+    let rehearsal = rehearse(&prepared.plan, &prepared.actions, clock, LOOK_LIMIT_MS).await;
+    if let Some(saved) = saved {
+        saved.still_fits(&prepared.plan, &rehearsal)?;
+    }
+    refuse_if_blocked(common, &prepared.plan, &rehearsal, accept)?;
+    let asks = !consent.yes && beforehand(common, accept, consent).can_ask();
+    if common.format == Format::Human && asks {
+        // Whoever will be asked has seen what for.
+        let page = page::plan_page(&prepared.plan, &rehearsal, crate::cli::paint(common, true));
+        let _ = std::io::stderr().lock().write_all(page.as_bytes());
+    }
+    if rehearsal.is_all_done() {
+        session::say(&format!("{}: everything is so already; nothing was changed", prepared.plan.title));
+        return Ok(None);
+    }
+    Ok(Some(locks))
+}
+
+fn refuse_if_blocked(common: &Common, plan: &Plan, rehearsal: &Rehearsal, accept: &Accept) -> Result<(), Failure> {
+    let beforehand = beforehand(common, accept, &Consent::default());
+    let mut failure =
+        Failure::new(Exit::Refused, format!("{}: refused before the first act; nothing was changed", plan.title));
+    for (index, reason) in rehearsal.blocked() {
+        let Some(step) = plan.steps.get(index) else { continue };
+        let may_ask = step.on_failure == OnFailure::Ask && !step.guard;
+        if step.on_failure == OnFailure::GoOn
+            || (may_ask && (beforehand.misses.contains(&step.id) || beforehand.can_ask()))
+        {
+            continue;
+        }
+        failure = failure.detail(format!("{}: {reason}", step.id));
+        if may_ask {
+            failure = failure.hint(format!("to go on without it: `--accept-miss {} --reason \"…\"`", step.id));
+        }
+    }
+    if failure.details.is_empty() {
+        Ok(())
+    } else {
+        Err(failure.hint("the whole plan: the same command with `--dry-run`"))
+    }
+}
+
+fn unfinished(store: &Store, past: &session::PastRun) -> Failure {
+    let state = super::runs::state_word(store, past);
+    let exit = if state.starts_with("running") { Exit::Locked } else { Exit::Refused };
+    let failure = Failure::new(exit, format!("run {} ({}) is unfinished: {state}", past.row.id, past.plan.title));
+    if exit == Exit::Locked {
+        return failure.hint("wait for it, or ask its operator");
+    }
+    failure
+        .hint(format!("switchback show {}", past.row.id))
+        .hint(format!("switchback resume {}", past.row.id))
+        .hint(format!("switchback rollback {}", past.row.id))
+        .hint("to begin anew although it is unfinished: the same command with `--take-over --reason \"…\"`")
+}
+
+/// What was said beforehand, for whoever asks.
+pub fn beforehand(common: &Common, accept: &Accept, consent: &Consent) -> Beforehand {
+    Beforehand {
+        yes: consent.yes,
+        confirm: consent.confirm.clone(),
+        no_input: common.no_input,
+        misses: accept.accept_miss.clone(),
+        operator: owner::this_process().operator,
+    }
+}
+
+/// Drives a run to its end and tells how it ended.
+#[expect(clippy::too_many_arguments, reason = "everything that a run needs, gathered by its two callers")]
+pub async fn drive(
+    common: &Common,
+    prepared: &Prepared,
+    state: &mut RunState,
+    mut writer: Writer,
+    accept: &Accept,
+    consent: &Consent,
+    clock: &SystemClock,
+    origin_ms: i128,
+    id: &str,
+    locks: crate::cli::wire::Locks,
+) -> Result<Exit, Failure> {
+    let paint = crate::cli::paint(common, true);
+    let mut reporter: Box<dyn Reporter> = match common.format {
+        Format::Json => Box::new(JsonReporter { run: id.to_owned() }),
+        Format::Human => {
+            let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            let reporter = HumanReporter::new(paint, common.verbose, terminal);
+            reporter.say(&format!("run {id}: {}", prepared.plan.title));
+            Box::new(reporter)
+        }
+    };
+    let mut prompter = beforehand(common, accept, consent);
+    let interrupt = interrupts();
+    let memory = prepared.context.memory.clone();
+    let remember = move |step: &str, evidence: &crate::engine::action::Evidence| memory.record(step, evidence);
+    let mut journal = Guarded { writer: &mut writer, locks: &locks };
+    let driver = Driver {
+        plan: &prepared.plan,
+        actions: &prepared.actions,
+        journal: &mut journal,
+        clock,
+        reporter: reporter.as_mut(),
+        prompter: &mut prompter,
+        interrupt,
+        remember: &remember,
+        origin_ms,
+    };
+    let driven = driver.drive(state).await;
+    drop(reporter);
+    let head = writer.head();
+    match driven {
+        Ok((verdict, reason)) => {
+            writer.release()?;
+            Ok(ending::tell(common, prepared, state, verdict, &reason, id, &head))
+        }
+        Err(DriveError::Journal(error)) => Err(journal_failure(&error, id, state.has_touched())),
+        Err(error @ DriveError::Interrupted) => Err(Failure::new(Exit::Interrupted, error.to_string())
+            .hint(format!("switchback show {id}"))
+            .hint(format!("switchback resume {id}"))),
+        Err(error) => Err(Failure::new(Exit::Internal, error.to_string()).hint(format!("switchback show {id}"))),
+    }
+}
+
+/// The journal, with the locks at the databases looked at before every event that must be durable.
+struct Guarded<'a> {
+    writer: &'a mut Writer,
+    locks: &'a crate::cli::wire::Locks,
+}
+
+impl Journal for Guarded<'_> {
+    fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError> {
+        if let (What::Intended { .. } | What::UndoIntended { .. }, Some(lost)) = (&event.what, self.locks.lost()) {
+            return Err(JournalError::LockLost(lost));
+        }
+        self.writer.append(event, durable)
+    }
+    fn renew(&mut self) -> Result<(), JournalError> {
+        self.writer.renew()
+    }
+}
+
+fn journal_failure(error: &JournalError, id: &str, touched: bool) -> Failure {
+    let (exit, hint) = match (error, touched) {
+        (JournalError::LockLost(_), _) => (Exit::Locked, "somebody else carries on with this estate; do nothing here"),
+        (JournalError::Disk(_), true) => {
+            (Exit::Stopped, "make room in the state directory, then resume; nothing more was done")
+        }
+        (JournalError::Disk(_), false) => (Exit::Refused, "make room in the state directory; nothing was changed"),
+    };
+    Failure::new(exit, error.to_string()).hint(hint).hint(format!("switchback show {id}"))
+}
+
+/// Ctrl-C, and a scheduler's TERM: the first stops after the step in hand, the second now.
+fn interrupts() -> watch::Receiver<Interrupt> {
+    let (sender, receiver) = watch::channel(Interrupt::None);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+            return;
+        };
+        for next in [Interrupt::Stop, Interrupt::Now] {
+            tokio::select! {
+                _ = int.recv() => {}
+                _ = term.recv() => {}
+            }
+            if sender.send(next).is_err() {
+                return;
+            }
+        }
+        // The receiver is kept from seeing a closed channel until the run has ended.
+        sender.closed().await;
+    });
+    receiver
+}
+
+/// Which verdicts leave something to resume; for the hints of `ending`.
+pub fn hints(verdict: Verdict, id: &str) -> Vec<String> {
+    match verdict {
+        Verdict::Done | Verdict::DoneWithMisses => Vec::new(),
+        Verdict::Refused | Verdict::BackedOut | Verdict::Declined { changed: false } => {
+            vec![format!("switchback show {id}")]
+        }
+        Verdict::Stopped | Verdict::Interrupted | Verdict::Declined { changed: true } => vec![
+            format!("switchback show {id}        what is done and what is not"),
+            format!("switchback resume {id}      go on"),
+            format!("switchback rollback {id}    go back, as far as that is safe"),
+        ],
+        Verdict::InDoubt => vec![
+            format!("switchback show {id}        the evidence"),
+            format!("switchback resolve {id} STEP --as done|not-done|skip --reason \"…\""),
+            format!("switchback resume {id}      look again"),
+        ],
+    }
+}

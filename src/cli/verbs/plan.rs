@@ -1,0 +1,144 @@
+//! `plan`: look at everything a runbook would do, touch nothing, and say so on a page.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::carry_out::LOOK_LIMIT_MS;
+use crate::cli::args::{Accept, Common, Format, ModeArg, Order};
+use crate::cli::clock::SystemClock;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::{self, Prepared};
+use crate::cli::view::{json, page};
+use crate::engine::plan::{PLAN_FORMAT, Plan};
+use crate::engine::rehearsal::{Rehearsal, rehearse};
+use crate::runbook::bound::Mode;
+
+/// The largest saved plan that is read, in bytes.
+const SAVED_BYTES_MAX: u64 = 16 << 20;
+
+/// Shows the plan; exit code 4 when a step of it is blocked.
+pub async fn run(
+    common: &Common,
+    runbook: &str,
+    order: &Order,
+    accept: &Accept,
+    out: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let clock = SystemClock::new();
+    let prepared = session::prepare(common, runbook, order, accept, "plan").await?;
+    let rehearsal = rehearse(&prepared.plan, &prepared.actions, &clock, LOOK_LIMIT_MS).await;
+    match common.format {
+        Format::Human => {
+            let text = page::plan_page(&prepared.plan, &rehearsal, crate::cli::paint(common, false));
+            session::say(text.trim_end());
+        }
+        Format::Json => print_json(&prepared, &rehearsal),
+    }
+    if let Some(path) = out {
+        save(path, &prepared.plan, &rehearsal).map_err(|error| Failure::caused(Exit::Usage, &error))?;
+    }
+    let blocked = rehearsal.blocked().count();
+    if blocked == 0 {
+        return Ok(Exit::Done);
+    }
+    let mut failure = Failure::new(
+        Exit::Refused,
+        format!("{blocked} of {} steps would be refused; nothing was touched", rehearsal.steps.len()),
+    );
+    for (index, reason) in rehearsal.blocked() {
+        if let Some(step) = prepared.plan.steps.get(index) {
+            failure = failure.detail(format!("{}: {reason}", step.id));
+        }
+    }
+    Err(failure)
+}
+
+fn print_json(prepared: &Prepared, rehearsal: &Rehearsal) {
+    for (step, foreseen) in prepared.plan.steps.iter().zip(&rehearsal.steps) {
+        json::print(&json!({
+            "schema": "switchback/foreseen/1", "step": step.id, "action": step.action.name, "summary": step.summary,
+            "state": foreseen.word(), "says": page::said(foreseen), "foreseen": foreseen,
+        }));
+    }
+    json::print(&json!({
+        "schema": "switchback/plan/1", "runbook": prepared.plan.runbook, "title": prepared.plan.title, "mode": prepared.plan.mode,
+        "to": prepared.plan.to, "from": prepared.plan.from, "steps": rehearsal.steps.len(), "blocked": rehearsal.blocked().count(),
+        "coverage_percent": rehearsal.coverage_percent(), "nothing_to_do": rehearsal.is_all_done(),
+    }));
+}
+
+/// A plan kept in a file, to be carried out exactly or not at all.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saved {
+    pub format: u32,
+    pub plan: Plan,
+    /// What every step would do, as it was seen when the plan was made.
+    pub outline: Vec<String>,
+}
+
+fn save(path: &Path, plan: &Plan, rehearsal: &Rehearsal) -> anyhow::Result<()> {
+    let outline = rehearsal.outline().into_iter().map(str::to_owned).collect();
+    let saved = Saved { format: PLAN_FORMAT, plan: plan.clone(), outline };
+    let text = serde_json::to_string_pretty(&saved).context("the plan cannot be written down")?;
+    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Reads a saved plan.
+pub fn read_saved(path: &Path) -> Result<Saved, Failure> {
+    let text = session::read_small(path, SAVED_BYTES_MAX).map_err(|error| Failure::caused(Exit::Usage, &error))?;
+    let saved: Saved = serde_json::from_str(&text).map_err(|error| {
+        Failure::new(Exit::Usage, format!("{} is not a saved plan: {error}", path.display()))
+            .hint("make one with `switchback plan … --out FILE`")
+    })?;
+    if saved.format != PLAN_FORMAT {
+        return Err(Failure::new(
+            Exit::PlanStale,
+            format!("{} was saved by another version; make it anew", path.display()),
+        ));
+    }
+    Ok(saved)
+}
+
+impl Saved {
+    /// The order that made the plan. What is said again on the command line must not differ, or the plan
+    /// would no longer be what is carried out; [`Saved::still_fits`] sees to that.
+    pub fn order(&self, said: &Order) -> Order {
+        let mut order = said.clone();
+        order.inputs = self.plan.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        order.to = None;
+        order.from = None;
+        order.mode = Some(match self.plan.mode {
+            Mode::Planned => ModeArg::Planned,
+            Mode::Emergency => ModeArg::Emergency,
+        });
+        order
+    }
+
+    /// Refuses when the inputs, or what was seen, are no longer what they were.
+    pub fn still_fits(&self, plan: &Plan, rehearsal: &Rehearsal) -> Result<(), Failure> {
+        let stale = |what: &str| {
+            Failure::new(Exit::PlanStale, format!("the saved plan no longer matches: {what}"))
+                .hint(format!("look again: switchback plan {}", plan.runbook))
+        };
+        if plan.estate_digest != self.plan.estate_digest {
+            return Err(stale("the estate was edited since"));
+        }
+        if plan.runbook_digest != self.plan.runbook_digest {
+            return Err(stale("the runbook was edited since, or is another version's"));
+        }
+        if *plan != self.plan {
+            return Err(stale("its steps are others now"));
+        }
+        for ((step, now), then) in plan.steps.iter().zip(rehearsal.outline()).zip(&self.outline) {
+            if now != then {
+                return Err(stale(&format!("{} was `{then}` and is `{now}` now", step.id)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! `resolve`: a person says how a step is that Switchback cannot know about.
+
+use crate::cli::args::{Common, ResolveAs};
+use crate::cli::clock::{SystemClock, wall_ms};
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::{locking, owner, session};
+use crate::engine::event::{Event, Resolution, What};
+use crate::engine::ports::{Clock, Journal};
+use crate::engine::state::Stage;
+use crate::engine::verdict::Verdict;
+
+/// Writes the person's word into the journal. `resume` acts on it.
+pub fn run(common: &Common, run: &str, step: &str, verdict: ResolveAs, reason: &str) -> Result<Exit, Failure> {
+    let mut store = session::open_store(common)?;
+    let past = session::find_run(&store, Some(run))?;
+    let Some(index) = past.plan.find(step) else {
+        return Err(Failure::new(Exit::Usage, format!("run {} has no step `{step}`", past.row.id))
+            .hint(format!("switchback show {}", past.row.id)));
+    };
+    let stage = past.state.steps.get(index).map(|record| record.stage.clone());
+    if !matches!(stage, Some(Stage::Failed { .. } | Stage::InDoubt { .. } | Stage::Acting)) {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{step}` is neither in doubt nor failed; there is nothing to resolve"),
+        )
+        .hint(format!("switchback show {}", past.row.id)));
+    }
+    if reason.trim().is_empty() {
+        return Err(Failure::new(Exit::Usage, "a resolution needs a reason"));
+    }
+    let held = locking::take(&mut store, &past.plan.estate, &past.row.id, false)?;
+    let mut writer = store.continue_run(held, wall_ms)?;
+    let clock = SystemClock::new();
+    let mut state = past.state;
+    let owner = owner::this_process();
+    let verdict = match verdict {
+        ResolveAs::Done => Resolution::Done,
+        ResolveAs::NotDone => Resolution::NotDone,
+        ResolveAs::Skip => Resolution::Skip,
+    };
+    let by = owner.operator.clone();
+    let events = [
+        What::Resumed { by: owner, reason: Some(reason.to_owned()), accepted: serde_json::Value::Null },
+        What::Resolved { step: index, verdict, reason: reason.to_owned(), by },
+        What::Ended { verdict: Verdict::Stopped, reason: format!("`{step}` was resolved by hand; resume to go on") },
+    ];
+    for what in events {
+        let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: state.now_ms, what };
+        state.fold(&past.plan, &event).map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
+        writer.append(&event, true).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    }
+    let id = past.row.id;
+    writer.release()?;
+    session::say(&format!("`{step}` of run {id} is settled; go on with: switchback resume {id}"));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,115 @@
+//! `resume` and `rollback`: go on with a run that ended before its end, or take it back.
+
+use super::carry_out;
+use crate::cli::args::{Accept, Common, Consent};
+use crate::cli::clock::{SystemClock, wall_ms};
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::PastRun;
+use crate::cli::{locking, owner, session};
+use crate::engine::event::{Event, What};
+use crate::engine::machine;
+use crate::engine::ports::{Clock, Journal};
+use crate::engine::state::Stage;
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Forward,
+    Back,
+}
+
+/// Goes on with a run.
+pub async fn run(
+    common: &Common,
+    run: Option<&str>,
+    accept: &Accept,
+    consent: &Consent,
+    direction: Direction,
+) -> Result<Exit, Failure> {
+    let mut store = session::open_store(common)?;
+    let past = match run {
+        Some(_) => session::find_run(&store, run)?,
+        None => {
+            let estate = session::load_estate(common)?;
+            session::unfinished_run(&store, &estate.name)?.ok_or_else(|| {
+                Failure::new(Exit::Usage, format!("no run of `{}` is unfinished", estate.name)).hint("switchback runs")
+            })?
+        }
+    };
+    if !past.is_unfinished() {
+        let word = past.state.ended.map_or("ended", |(verdict, _)| session::verdict_word(verdict));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("run {} is finished: {word}; there is nothing to go on with", past.row.id),
+        )
+        .hint(format!("switchback show {}", past.row.id)));
+    }
+    let prepared = session::prepare_again(common, &past, session::accepted(accept)?)?;
+    let held = locking::take(&mut store, &past.plan.estate, &past.row.id, consent.take_over)?;
+    let locks = match prepared.workshop.lock(&prepared.context, consent.take_over).await {
+        Ok(locks) => locks,
+        Err(failure) => {
+            store.release_lock(&held)?;
+            return Err(failure);
+        }
+    };
+    let taken_from = held.taken_from.clone();
+    let mut writer = store.continue_run(held, wall_ms)?;
+    let clock = SystemClock::new();
+    let id = past.row.id.clone();
+    let mut state = past.state.clone();
+    let origin_ms = origin(&past, &clock);
+    let by = owner::this_process();
+    let reason = match (&accept.reason, taken_from) {
+        (Some(reason), Some(from)) => Some(format!("taken over from {from}: {reason}")),
+        (reason, _) => reason.clone(),
+    };
+    let accepted = serde_json::to_value(session::accepted(accept)?).unwrap_or_default();
+    let mut opening = vec![What::Resumed { by: by.clone(), reason, accepted }];
+    if direction == Direction::Back {
+        opening.push(What::BackOutBegan {
+            reason: accept.reason.clone().unwrap_or_else(|| "the operator said so".to_owned()),
+            wave: None,
+            by: Some(by.operator),
+        });
+    }
+    let mut problem = None;
+    for what in opening {
+        let elapsed = u64::try_from(i128::from(clock.monotonic_ms()) - origin_ms).unwrap_or(0).max(state.now_ms);
+        let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: elapsed, what };
+        writer.append(&event, true).map_err(|error| Failure::new(Exit::Stopped, error.to_string()))?;
+        if let Err(error) = state.fold(&prepared.plan, &event) {
+            problem = Some(Failure::new(Exit::Internal, error.to_string()));
+        }
+    }
+    if let Some(failure) = problem {
+        return Err(failure);
+    }
+    if direction == Direction::Back {
+        tell_what_stays(&past);
+    }
+    carry_out::drive(common, &prepared, &mut state, writer, accept, consent, &clock, origin_ms, &id, locks).await
+}
+
+/// The clock's milliseconds at which the run began, so that elapsed time goes on over the interruption.
+fn origin(past: &PastRun, clock: &SystemClock) -> i128 {
+    let began_ms = past.events.first().map_or_else(wall_ms, |event| event.at.as_millisecond());
+    let elapsed = i128::from(wall_ms().saturating_sub(began_ms)).max(i128::from(past.state.now_ms));
+    i128::from(clock.monotonic_ms()) - elapsed
+}
+
+/// Says which acts a rollback leaves as they are, since their services have passed their point of no return.
+fn tell_what_stays(past: &PastRun) {
+    let undone = machine::to_undo(&past.plan, &past.state, None);
+    for (index, (step, record)) in past.plan.steps.iter().zip(&past.state.steps).enumerate() {
+        let stays = record.attempts > 0 && !undone.contains(&index) && matches!(record.stage, Stage::Done { .. });
+        let passed = step.services.iter().any(|service| past.state.has_passed(&past.plan, service));
+        if stays && passed {
+            session::say(&format!(
+                "stays: {} – its service has passed its point of no return; the way back is a fail-back",
+                step.id
+            ));
+        }
+    }
+}

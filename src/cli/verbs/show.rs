@@ -1,0 +1,69 @@
+//! `show`: one run, step by step, from its journal.
+
+use super::runs::state_word;
+use crate::base::quantity::spoken;
+use crate::cli::args::{Common, Format};
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session::{self, PastRun};
+use crate::cli::view::{json, words};
+use crate::engine::state::Stage;
+
+/// Prints a run.
+pub fn run(common: &Common, run: Option<&str>, events: bool) -> Result<Exit, Failure> {
+    let store = session::open_store(common)?;
+    let past = session::find_run(&store, run)?;
+    if events || common.format == Format::Json {
+        for event in &past.events {
+            let line = json::event_line(&past.row.id, &past.plan, event);
+            if common.format == Format::Json {
+                json::print(&line);
+            } else {
+                let what = line.get("event").and_then(serde_json::Value::as_str).unwrap_or("event");
+                let step = line.get("step_id").and_then(serde_json::Value::as_str).unwrap_or("");
+                session::say(&format!("{:>5}  {:>10}  {what:<14} {step}", event.seq, spoken(event.elapsed_ms)));
+            }
+        }
+        return Ok(Exit::Done);
+    }
+    steps(common, &past, &state_word(&store, &past));
+    let verified = store.verify(&past.row.id)?;
+    session::say(&format!("\n{} events, the last one's hash is {}", verified.events, verified.head));
+    Ok(Exit::Done)
+}
+
+fn steps(common: &Common, past: &PastRun, state: &str) {
+    let paint = crate::cli::paint(common, false);
+    session::say(&format!("{}  {}: {}  {state}", past.row.id, past.row.estate, past.plan.title));
+    if let Some((_, reason)) = &past.state.ended {
+        session::say(&format!("  {}", words::lay_out(reason, paint.width, 2)));
+    }
+    for phase in &past.plan.phases {
+        if phase.groups.is_empty() {
+            continue;
+        }
+        session::say(&format!("{} {}", paint.strong(&phase.id), phase.title));
+        for index in phase.groups.iter().flatten() {
+            let (Some(step), Some(record)) = (past.plan.steps.get(*index), past.state.steps.get(*index)) else {
+                continue;
+            };
+            let (mark, word) = paint.stage(&record.stage, &record.undo);
+            let why = match &record.stage {
+                Stage::Failed { why, .. } | Stage::Missed { why } | Stage::InDoubt { why } | Stage::NotYet { why } => {
+                    why
+                }
+                _ => &record.evidence.summary,
+            };
+            let text = format!("{mark} {}: {word}{}{why}", step.id, if why.is_empty() { "" } else { " – " });
+            session::say(&format!("  {}", words::lay_out(&text, paint.width, 4)));
+        }
+    }
+    if let Some(outage) =
+        past.state.outage_began_ms.zip(past.state.outage_ended_ms).map(|(from, to)| to.saturating_sub(from))
+    {
+        session::say(&format!("write outage, as the engine saw it: {}", spoken(outage)));
+    }
+    for note in past.notes() {
+        session::say(&format!("note: {note}"));
+    }
+}

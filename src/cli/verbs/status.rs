@@ -1,0 +1,130 @@
+//! `status`: who is primary, how far behind the others are, where entrances point, what is fenced; from the
+//! live estate, not from a journal.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::actions::database::port::{Eyes, Fence, Role, Standing};
+use crate::actions::entrance::summary;
+use crate::base::name::{ServiceName, SiteName};
+use crate::cli::args::{Common, Format};
+use crate::cli::clock::wall_ms;
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::session;
+use crate::cli::view::{json, words};
+use crate::cli::wire::Workshop;
+use crate::engine::action::ActionError;
+use crate::estate::Estate;
+
+struct Row {
+    service: ServiceName,
+    site: SiteName,
+    standing: Result<Standing, ActionError>,
+    fence: Result<Fence, ActionError>,
+}
+
+/// Looks and prints. Exit code 4 when two members of one service take writes.
+pub async fn run(common: &Common) -> Result<Exit, Failure> {
+    let estate = session::load_estate(common)?;
+    let workshop = session::workshop(&estate, &session::bare_context("status"))?;
+    let rows = look(&workshop).await;
+    let entrances = summary::summaries(&estate).await;
+    match common.format {
+        Format::Json => print_json(&rows, &entrances),
+        Format::Human => print_human(common, &estate, &rows, &entrances),
+    }
+    if common.format == Format::Human {
+        print_runs(common, &estate)?;
+    }
+    match conflict(&rows) {
+        Some(service) => Err(Failure::new(Exit::Refused, format!("`{service}` takes writes at two sites at once"))
+            .hint("decide which one is right, and fence the other by hand before anything else")),
+        None => Ok(Exit::Done),
+    }
+}
+
+async fn look(workshop: &Workshop) -> Vec<Row> {
+    let looks = workshop.databases().flat_map(|(service, database)| {
+        database.sites().into_iter().map(move |site| async move {
+            let (standing, fence) = futures::future::join(database.standing(&site), database.fence_look(&site)).await;
+            Row { service: service.clone(), site: site.clone(), standing, fence }
+        })
+    });
+    join_all(looks).await
+}
+
+fn conflict(rows: &[Row]) -> Option<&ServiceName> {
+    let primaries =
+        rows.iter().filter(|row| row.standing.as_ref().is_ok_and(|standing| standing.role == Role::Primary));
+    let mut seen = std::collections::BTreeSet::new();
+    primaries.map(|row| &row.service).find(|service| !seen.insert(*service))
+}
+
+fn print_human(common: &Common, estate: &Estate, rows: &[Row], entrances: &[summary::EntranceSummary]) {
+    let paint = crate::cli::paint(common, false);
+    session::say(&paint.strong(&estate.name));
+    for row in rows {
+        let (mark, text) = match &row.standing {
+            Ok(standing) => {
+                let mark = match standing.role {
+                    Role::Primary => paint.good("●"),
+                    Role::Standby if standing.streaming => paint.good("○"),
+                    Role::Standby => paint.odd("○"),
+                    Role::Down => paint.bad("✗"),
+                };
+                (mark, standing.summary.clone())
+            }
+            Err(error) => (paint.bad("?"), error.message.clone()),
+        };
+        let line = format!("{mark} {} at {}: {text}{}", row.service, row.site, fence_words(row));
+        session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
+    }
+    for entrance in entrances {
+        let line = format!("→ {}", entrance.sentence);
+        session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
+    }
+}
+
+/// The fence, where it is worth a word: a member that takes no writes and is not a standby that receives.
+fn fence_words(row: &Row) -> String {
+    let at_rest = row.standing.as_ref().is_ok_and(|standing| standing.role == Role::Primary || standing.streaming);
+    match &row.fence {
+        _ if at_rest => String::new(),
+        Ok(Fence::Proven(evidence)) => format!("; fenced: {}", evidence.summary),
+        Ok(Fence::Open(evidence)) => format!("; NOT fenced: {}", evidence.summary),
+        Ok(Fence::Unprovable(why)) => format!("; not proven to be fenced: {why}"),
+        Err(error) => format!("; whether it is fenced cannot be seen: {error}"),
+    }
+}
+
+fn print_runs(common: &Common, estate: &Estate) -> Result<(), Failure> {
+    let store = session::open_store(common)?;
+    if let Some(past) = session::unfinished_run(&store, &estate.name)? {
+        let state = super::runs::state_word(&store, &past);
+        session::say(&format!("  run {} ({}) is unfinished: {state}", past.row.id, past.plan.title));
+    }
+    if let Some(holder) = store.lock_holder(&estate.name, wall_ms())? {
+        session::say(&format!("  locked by run {} of {}, pid {}", holder.run, holder.owner.operator, holder.owner.pid));
+    }
+    Ok(())
+}
+
+fn print_json(rows: &[Row], entrances: &[summary::EntranceSummary]) {
+    for row in rows {
+        let standing = row.standing.as_ref().ok();
+        json::print(&json!({
+            "schema": "switchback/member/1", "service": row.service, "site": row.site,
+            "role": standing.map(|standing| format!("{:?}", standing.role).to_lowercase()),
+            "streaming": standing.map(|standing| standing.streaming),
+            "timeline": standing.map(|standing| standing.timeline),
+            "position": standing.map(|standing| &standing.position_text),
+            "lag_bytes": standing.and_then(|standing| standing.lag_bytes),
+            "fenced": matches!(row.fence, Ok(Fence::Proven(_))),
+            "error": row.standing.as_ref().err().map(|error| &error.message),
+        }));
+    }
+    for entrance in entrances {
+        json::print(&json!({"schema": "switchback/entrance/1", "entrance": entrance}));
+    }
+}

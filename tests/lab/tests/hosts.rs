@@ -1,0 +1,42 @@
+//! On hosts of their own: links that are cut without a word, and a host that is silent instead of refusing.
+
+use std::time::{Duration, Instant};
+
+use crate::lab::{Lab, lab};
+
+#[test]
+fn a_silent_host_is_no_proof_and_costs_a_time_out_not_a_hang() {
+    let mut lab_ = Lab::fresh();
+    lab_.client_starts();
+    lab(&["crash", "a-db"]);
+    let emergency = ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg"];
+    let began = Instant::now();
+    let said = lab_.exits(&emergency, 4);
+    assert!(said.stderr.contains("--accept-unfenced dallas"), "{}", said.stderr);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    let mut accepted = emergency.to_vec();
+    accepted.extend(["--accept-unfenced", "dallas", "--accept-data-loss", "orders", "--reason", "the host is gone"]);
+    let began = Instant::now();
+    lab_.ok(&accepted);
+    eprintln!("an emergency fail-over from a silent host: {:.1?}", began.elapsed());
+    assert_eq!(lab_.is_primary("b-db"), Some(true));
+    let seen = lab_.client_stops();
+    assert_eq!(seen.both, Vec::<serde_json::Value>::new(), "both sites took writes");
+}
+
+#[test]
+fn a_planned_failover_is_refused_while_a_link_is_cut() {
+    for (one, other) in [("operator", "a-db"), ("operator", "b-db"), ("a-db", "b-db")] {
+        let lab_ = Lab::fresh();
+        lab(&["cut", one, other]);
+        if one != "operator" {
+            // Until the receiver notices that it hears nothing, it says that it streams.
+            lab_.sql("b-db", "select pg_terminate_backend(pid) from pg_stat_wal_receiver");
+        }
+        let said = lab_.run(&["failover", "--to", "nuremberg", "--yes"]);
+        lab(&["heal"]);
+        assert_eq!(said.code, 4, "{one} – {other}: {}", said.stderr);
+        assert_eq!(lab_.is_primary("a-db"), Some(true), "{one} – {other}");
+        assert_eq!(lab_.is_primary("b-db"), Some(false), "{one} – {other}");
+    }
+}
