@@ -79,7 +79,13 @@ fn tidy(value: &mut serde_json::Value) {
             if map.get("default").is_some_and(|default| default.is_null() || default.is_object()) {
                 map.remove("default");
             }
-            map.values_mut().for_each(tidy);
+            for (key, inner) in map.iter_mut() {
+                match inner {
+                    // Names of keys and of types stand here, whatever words they are.
+                    Value::Object(named) if key == "properties" || key == "$defs" => named.values_mut().for_each(tidy),
+                    _ => tidy(inner),
+                }
+            }
         }
         _ => {}
     }
