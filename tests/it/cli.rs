@@ -118,12 +118,13 @@ fn an_estate_that_cannot_be_read_is_invalid_whatever_it_is() {
         }
         text
     };
+    let deep = "[".repeat(100_000);
     let cases: &[(&str, &[u8])] = &[
         ("empty", b""),
         ("binary", &[0, 159, 146, 150, 1, 2, 3, 255, 254, 0, 0]),
         ("latin", b"estate: caf\xe9\n"),
         ("bomb", bomb.as_bytes()),
-        ("deep", &[b'['; 100_000]),
+        ("deep", deep.as_bytes()),
         ("tabs", b"format: 1\n\testate: shop\n"),
         ("list", b"- 1\n- 2\n"),
         ("newer", b"format: 99\nestate: shop\nsites: {}\n"),

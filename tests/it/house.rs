@@ -91,7 +91,7 @@ fn each_driver_crate_is_named_in_one_place() {
         ("openssh::", &["actions/ssh/"]),
         ("tokio_postgres::", &["actions/database/postgres/"]),
         ("reqwest::", &["actions/entrance/powerdns/", "actions/web/"]),
-        ("hickory_net::", &["actions/dns/", "actions/entrance/rfc2136/"]),
+        ("hickory_proto::", &["actions/dns/", "actions/entrance/rfc2136/"]),
         ("dialoguer::", &["cli/prompt.rs"]),
         ("indicatif::", &["cli/view/human.rs"]),
         ("miette::", &["cli/problems.rs"]),

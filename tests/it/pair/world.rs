@@ -161,7 +161,8 @@ impl World {
         let more: Vec<Entry> = self.members[from].log.iter().skip(have).take(most).copied().collect();
         self.members[at].log.extend(more);
         self.members[at].timeline = self.members[from].timeline;
-        self.members[at].test_rows = self.members[from].test_rows.clone();
+        let rows = self.members[from].test_rows.clone();
+        self.members[at].test_rows = rows;
     }
 
     /// Acknowledged writes that the one writable member does not have.
