@@ -292,8 +292,9 @@ impl RunState {
                     record.reopen(Stage::Waiting);
                 }
                 Stage::Unproven | Stage::InDoubt { .. } => record.began_ms = None,
-                // Old proof is no proof: what a promotion rests on is looked at again.
-                Stage::Done { .. } if step.guard && !step.gives.is_empty() && !passed => record.reopen(Stage::Waiting),
+                // Old proof is no proof: what a promotion rests on is looked at again. That the other side
+                // received was the fence's condition, and cannot be so any more once the fence stands.
+                Stage::Done { .. } if step.guard && rests_promotion_on(step) && !passed => record.reopen(Stage::Waiting),
                 Stage::Done { .. } | Stage::Missed { .. } => {}
             }
             match record.undo.clone() {
@@ -306,6 +307,10 @@ impl RunState {
             }
         }
     }
+}
+
+fn rests_promotion_on(step: &PlanStep) -> bool {
+    step.gives.iter().any(|fact| fact.kind != FactKind::Following)
 }
 
 /// Whether every step before this one that cannot be undone is done, and there is one.

@@ -32,6 +32,21 @@ const FAILOVER: &[Row] = &[
     ("marker", None, "database.marker_seen", "from"),
 ];
 
+const FAILBACK: &[Row] = &[
+    ("keep", None, "database.keep_aside", "to"),
+    ("rejoin", None, "database.follow", "to"),
+    ("caught-up", None, "database.caught_up", "to"),
+    ("look", None, "database.ready", "to"),
+    ("prepare", None, "database.prepare", "from"),
+    ("offline.1", Some(1), "database.fence", "from"),
+    ("arrived.1", Some(1), "database.arrived", "to"),
+    ("detach.1", Some(1), "database.detach", "to"),
+    ("promote.1", Some(1), "database.promote", "to"),
+    ("test.1", Some(1), "database.write_test", "to"),
+    ("rebuild", None, "database.follow", "from"),
+    ("marker", None, "database.marker_seen", "from"),
+];
+
 const EMERGENCY: &[Row] = &[
     ("look", None, "database.ready", "to"),
     ("shut-out", None, "database.fence", "from"),
@@ -59,6 +74,7 @@ fn orders() -> ServiceName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     Failover,
+    Failback,
     Emergency,
     /// The lost site follows again.
     Rejoin,
@@ -73,6 +89,7 @@ pub struct Maker {
 pub fn maker(order: Order, from: &str, to: &str) -> Maker {
     let (rows, mode) = match order {
         Order::Failover => (FAILOVER, Mode::Planned),
+        Order::Failback => (FAILBACK, Mode::Planned),
         Order::Emergency => (EMERGENCY, Mode::Emergency),
         Order::Rejoin => (REJOIN, Mode::Planned),
     };
