@@ -21,10 +21,14 @@ pub fn own(estate_folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Loads one of the user's own runbooks. It may not be named like a shipped one: who runs `failover`
-/// must know which.
+/// Loads one of the user's own runbooks. It is named like its file, by which it is found, and not like
+/// a shipped one: who runs `failover` must know which.
 pub fn load_own(path: &Path, catalogue: &[Signature]) -> Result<Runbook, Problems> {
     let runbook = super::load_file(path, catalogue)?;
+    if path.file_stem().is_some_and(|stem| stem != runbook.name.as_str()) {
+        let sentence = format!("the file is not named like the runbook; call it `{}.yaml`", runbook.name);
+        return Err(Problem::at(&runbook.source, runbook.named, sentence).into());
+    }
     if SHIPPED.iter().any(|(name, _)| *name == runbook.name) {
         let sentence = format!("`{}` is a runbook that comes with the program; give yours another name", runbook.name);
         return Err(Problem::at(&runbook.source, runbook.named, sentence).into());

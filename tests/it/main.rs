@@ -1,11 +1,15 @@
 //! The integration tests, one binary: what belongs together links once.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod bad_files;
 mod bench;
 mod cli;
+mod documents;
 mod engine;
 mod estate;
 mod house;
+mod mistakes;
 mod pair;
 mod runbook;
+mod schemas;
 mod store;

@@ -113,3 +113,32 @@ fn a_question_is_asked_once_and_before_a_step() {
     assert_eq!(asked("true"), [Some("Shall true?".to_owned()), Some("Really?".to_owned()), None]);
     assert_eq!(asked("false"), [None, Some("Shall false? Really?".to_owned()), None]);
 }
+
+#[test]
+fn own_runbooks_lie_beside_the_estate_under_their_own_names() {
+    use switchback::runbook::shelf;
+    let folder = Folder::shop();
+    let text = |name: &str| runbook::SHIPPED[2].1.replace("runbook: rejoin", &format!("runbook: {name}"));
+    folder.write("runbooks/mine.yaml", &text("mine"));
+    folder.write("runbooks/other.yaml", &text("yet-another"));
+    folder.write("runbooks/failover.yaml", &text("failover"));
+    folder.write("runbooks/notes.txt", "");
+    assert_eq!(shelf::own(folder.path()).len(), 3);
+    let said = |name: &str| match shelf::find(name, folder.path(), CATALOGUE) {
+        Ok(runbook) => runbook.name,
+        Err(problems) => problems.iter().map(|problem| problem.sentence.clone()).collect(),
+    };
+    assert_eq!(said("mine"), "mine");
+    assert_eq!(said("failback"), "failback");
+    assert_eq!(said("other"), "the file is not named like the runbook; call it `yet-another.yaml`");
+    assert_eq!(
+        said("mien"),
+        "no runbook `mien`; did you mean `mine`?; there are failover, failback, rejoin, failover, mine, other"
+    );
+    let beside = folder.path().join("runbooks/failover.yaml");
+    let problems = shelf::load_own(&beside, CATALOGUE).expect_err("named like a shipped one");
+    assert!(
+        problems.to_string().ends_with("is a runbook that comes with the program; give yours another name"),
+        "{problems}"
+    );
+}

@@ -192,6 +192,7 @@ fn traits(signature: &Signature) -> Vec<(&'static str, String)> {
     traits
 }
 
+#[cfg(test)]
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
