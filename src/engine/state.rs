@@ -294,7 +294,9 @@ impl RunState {
                 Stage::Unproven | Stage::InDoubt { .. } => record.began_ms = None,
                 // Old proof is no proof: what a promotion rests on is looked at again. That the other side
                 // received was the fence's condition, and cannot be so any more once the fence stands.
-                Stage::Done { .. } if step.guard && rests_promotion_on(step) && !passed => record.reopen(Stage::Waiting),
+                Stage::Done { .. } if step.guard && rests_promotion_on(step) && !passed => {
+                    record.reopen(Stage::Waiting)
+                }
                 Stage::Done { .. } | Stage::Missed { .. } => {}
             }
             match record.undo.clone() {

@@ -84,7 +84,7 @@ fn every_example_of_an_action_is_sound() {
         let family = snippet.trim_start_matches("do: {").split('.').next().unwrap_or_default().to_owned();
         let each = if family == "human" { String::new() } else { format!("        for_each: {family}\n") };
         let no_return = if snippet.contains("database.promote") { "    no_return: true\n" } else { "" };
-        let text = format!("{}{each}{no_return}", text);
+        let text = format!("{text}{each}{no_return}");
         runbook::load(&Source::new("docs/actions.md", text.clone()), CATALOGUE)
             .unwrap_or_else(|problems| panic!("{text}\n{problems}"));
     }

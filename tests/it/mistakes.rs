@@ -212,8 +212,9 @@ fn in_a_runbook() {
 
 /// The edits, each with all that is said of it.
 fn table(edits: &[(&str, &str)], said: impl Fn(&str, &str) -> Vec<String>) -> String {
-    let lines =
-        |text: &str, mark: &str| text.lines().map(|line| format!("{mark} {}\n", line.trim_end())).collect::<String>();
+    let lines = |text: &str, mark: &str| -> String {
+        text.lines().flat_map(|line| [mark, " ", line.trim_end(), "\n"].map(str::to_owned)).collect()
+    };
     let one = |(from, to): &(&str, &str)| {
         format!("{}{}{}\n", lines(from, "-"), lines(to, "+"), lines(&said(from, to).join("\n"), "    "))
     };

@@ -85,12 +85,10 @@ fn page() -> String {
             let _ = writeln!(text, "- `{}` — {}{need}: {}", argument.name, kind(argument.kind), argument.help);
         }
         let traits: Vec<String> = traits(signature).iter().map(|(term, value)| format!("{term}: {value}")).collect();
-        let _ = write!(
-            text,
-            "{}{}.\n",
-            if signature.arguments.is_empty() { "" } else { "\n" },
-            capital(&traits.join(" · "))
-        );
+        if !signature.arguments.is_empty() {
+            text.push('\n');
+        }
+        let _ = writeln!(text, "{}.", capital(&traits.join(" · ")));
     }
     text
 }
