@@ -9,6 +9,7 @@ mod detach;
 mod fence;
 mod follow;
 mod keep_aside;
+pub mod lock;
 mod marker_seen;
 pub mod port;
 pub mod postgres;

@@ -149,7 +149,7 @@ impl RemoteHost {
         }
         let _place = self.places.acquire().await;
         let session = self.slot.session().await?;
-        let call = self.call(&session, argv, name, user, limit, hand);
+        let call = Box::pin(self.call(&session, argv, name, user, limit, hand));
         if let Ok(answer) = tokio::time::timeout(limit + GRACE, call).await {
             return answer;
         }

@@ -32,6 +32,7 @@ pub enum Data {
 }
 
 /// A cluster on disk.
+#[expect(clippy::struct_excessive_bools, reason = "each is a file that is there or not")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
     /// Major version, as in `PG_VERSION`.

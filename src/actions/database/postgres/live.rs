@@ -26,7 +26,9 @@ const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
 /// A failure that took this long was silence, not a refusal.
 const SILENCE: Duration = Duration::from_secs(1);
 /// `synchronous_commit=local`: a standby that is gone must not make our own writes wait for it.
-const OPTIONS: &str = "-c synchronous_commit=local -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s \
+/// The keepalives are the server's: it lets go of what a machine that vanished held, within some ten seconds.
+const OPTIONS: &str = "-c synchronous_commit=local -c lock_timeout=5s -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 \
+                       -c tcp_keepalives_count=3 -c idle_in_transaction_session_timeout=30s \
                        -c search_path=pg_catalog -c client_min_messages=warning -c datestyle=ISO";
 
 /// An SQL text that only reads.
@@ -114,12 +116,12 @@ impl Link {
 
     /// A session of its own, closed when dropped: for what lasts, and for what must not share one.
     pub async fn apart(&self) -> Result<Session, ActionError> {
-        self.connect(self.first_database()).await
+        Box::pin(self.connect(self.first_database())).await
     }
 
     /// A session of its own to another database of the server.
     pub async fn apart_to(&self, database: &str) -> Result<Session, ActionError> {
-        self.connect(database).await
+        Box::pin(self.connect(database)).await
     }
 
     /// The server's major version.
@@ -148,7 +150,7 @@ impl Link {
             slot.failed = None;
         }
         let began = Instant::now();
-        match self.connect(self.first_database()).await {
+        match Box::pin(self.connect(self.first_database())).await {
             Ok(session) => {
                 let session = Arc::new(session);
                 slot.session = Some(Arc::clone(&session));
@@ -251,11 +253,6 @@ impl Session {
         limit: Duration,
     ) -> Result<Rows, ActionError> {
         self.run(sql, parameters, limit, true).await
-    }
-
-    /// Whether the server has gone away, as far as one knows without asking.
-    pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
     }
 
     async fn run(&self, sql: &str, parameters: &[&str], limit: Duration, touches: bool) -> Result<Rows, ActionError> {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+
 use super::conninfo::Conninfo;
 use super::disk::{self, Cluster, Data, Disk};
 use super::live::Link;
@@ -22,6 +24,7 @@ pub struct Member {
     pub estate: PostgresMember,
     pub host: Arc<RemoteHost>,
     pub link: Link,
+    application: String,
 }
 
 /// What a look at a member found. Either half may be missing.
@@ -33,8 +36,13 @@ pub struct Seen {
 
 impl Member {
     pub fn new(estate: PostgresMember, host: Arc<RemoteHost>, application: String) -> Self {
-        let link = Link::new(estate.clone(), host.estate().address.clone(), application);
-        Self { estate, host, link }
+        let link = Link::new(estate.clone(), host.estate().address.clone(), application.clone());
+        Self { estate, host, link, application }
+    }
+
+    /// Another way to the server, with sessions that nothing else uses.
+    pub fn own_link(&self) -> Link {
+        Link::new(self.estate.clone(), self.host.estate().address.clone(), self.application.clone())
     }
 
     /// `a-db`
@@ -83,7 +91,11 @@ impl Member {
     }
 
     /// Looks at the disk.
-    pub async fn disk(&self) -> Result<Disk, ActionError> {
+    pub fn disk(&self) -> BoxFuture<'_, Result<Disk, ActionError>> {
+        Box::pin(self.disk_look())
+    }
+
+    async fn disk_look(&self) -> Result<Disk, ActionError> {
         let unit = match &self.estate.control {
             Control::Systemd { unit } => unit.as_str(),
             Control::PgCtl | Control::Commands(_) => "",
@@ -95,7 +107,11 @@ impl Member {
 
     /// Looks at disk and server at once. Refused when they are not of one another: then the address leads
     /// to another server than the one on this host, and nothing may be done to either.
-    pub async fn look(&self) -> Result<Seen, ActionError> {
+    pub fn look(&self) -> BoxFuture<'_, Result<Seen, ActionError>> {
+        Box::pin(self.both_looks())
+    }
+
+    async fn both_looks(&self) -> Result<Seen, ActionError> {
         let (disk, server) = futures::join!(self.disk(), server::look(&self.link));
         let seen = Seen { disk, server };
         let Err(first) = self.identity(&seen) else { return Ok(seen) };

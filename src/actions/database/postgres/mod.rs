@@ -4,6 +4,7 @@
 //! shell (`disk`, `scripts/`). What the two say must be of one another (`member`), and what they mean is
 //! decided without IO (`judge`, `way`).
 
+mod advisory;
 mod arrival;
 mod conninfo;
 mod control;
@@ -11,6 +12,7 @@ mod control_data;
 mod cut_off;
 mod disk;
 mod fencing;
+mod findings;
 mod following;
 mod history;
 mod judge;
@@ -26,12 +28,14 @@ mod promotion;
 mod rows;
 mod server;
 mod slots;
+mod survey;
 mod tls;
 mod way;
 
 use std::sync::Arc;
 
 use crate::actions::context::RunContext;
+use crate::actions::database::lock::MemberLock;
 use crate::actions::database::port::{
     Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Role, Row, Standing, Way,
 };
@@ -40,6 +44,7 @@ use crate::base::name::{ServiceName, SiteName};
 use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::estate::model::{Estate, Kind};
 use crate::runbook::bound::Mode;
+use advisory::AdvisoryLock;
 use member::Member;
 
 pub use preparation::Need;
@@ -90,6 +95,14 @@ impl Cluster {
         rows::receipts(self.member(site)?).await
     }
 
+    /// The lock of the estate at each member, not yet taken; for [`lock::acquire`](crate::actions::database::lock::acquire).
+    pub fn locks(&self, estate: &str) -> Vec<Box<dyn MemberLock>> {
+        let lock = |member: &Member| {
+            Box::new(AdvisoryLock::new(member.own_link(), member.name().to_owned(), estate)) as Box<dyn MemberLock>
+        };
+        self.members.iter().map(lock).collect()
+    }
+
     /// What Switchback needs at the server of a site, and what of it is there.
     pub async fn needs(&self, site: &SiteName) -> Result<Vec<Need>, ActionError> {
         preparation::needs(self.member(site)?).await
@@ -132,8 +145,11 @@ impl Eyes for Cluster {
     fn arrival<'a>(&'a self, from: &'a SiteName, to: &'a SiteName) -> Answer<'a, Arrival> {
         Box::pin(async move { arrival::look(self.member(from)?, self.member(to)?, self.context.mode).await })
     }
-    fn findings<'a>(&'a self, _from: Option<&'a SiteName>, _to: &'a SiteName, _mode: Mode) -> Answer<'a, Vec<Finding>> {
-        Box::pin(async move { Ok(Vec::new()) })
+    fn findings<'a>(&'a self, from: Option<&'a SiteName>, to: &'a SiteName, mode: Mode) -> Answer<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let from = from.map(|site| self.member(site)).transpose()?;
+            findings::look(&self.members, from, self.member(to)?, mode).await
+        })
     }
     fn way_to_follow<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, by: By) -> Answer<'a, Way> {
         Box::pin(async move { way::look(self.member(site)?, self.member(leader)?, by).await })

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::actions::context::{Accepted, Memory};
-use crate::actions::database::port::Role;
+use crate::actions::database::port::{Role, Severity};
 
 /// Runs the lab's own command; its failure fails the test.
 fn lab(arguments: &[&str]) -> String {
@@ -103,4 +103,209 @@ async fn there_and_back() {
     cluster.tidy(&Touch::for_test()).await.expect("tidied");
     assert_eq!(cluster.leftovers().await.expect("a look"), Vec::<String>::new());
     println!("{:?}", cluster.receipts(&b).await.expect("receipts"));
+}
+
+async fn sentences(cluster: &Cluster, severity: Severity) -> Vec<String> {
+    let found =
+        cluster.findings(Some(&site("dallas")), &site("nuremberg"), cluster.context.mode).await.expect("findings");
+    found.into_iter().filter(|finding| finding.severity == severity).map(|finding| finding.sentence).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn what_is_wrong_is_found() {
+    lab(&["reset"]);
+    let unprepared = cluster(Mode::Planned);
+    println!("unprepared: {:?}", sentences(&unprepared, Severity::Blocks).await);
+    let cluster = fresh(Mode::Planned).await;
+    let began = Instant::now();
+    assert_eq!(sentences(&cluster, Severity::Blocks).await, Vec::<String>::new());
+    println!("findings took {} ms", began.elapsed().as_millis());
+    println!("warnings: {:?}", sentences(&cluster, Severity::Warns).await);
+    for (host, wrong, right, word) in [
+        (
+            "b-db",
+            "alter system set synchronous_standby_names = 'x'",
+            "alter system reset synchronous_standby_names",
+            "synchronous_standby_names",
+        ),
+        ("b-db", "select pg_wal_replay_pause()", "select pg_wal_replay_resume()", "paused"),
+        (
+            "b-db",
+            "alter system set recovery_min_apply_delay = '1h'",
+            "alter system reset recovery_min_apply_delay",
+            "late on purpose",
+        ),
+        (
+            "b-db",
+            "alter system set default_transaction_read_only = on",
+            "alter system reset default_transaction_read_only",
+            "read_only",
+        ),
+        (
+            "b-db",
+            "select pg_create_physical_replication_slot('full_' || n) from generate_series(1, 10) n",
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name like 'full%'",
+            "slot",
+        ),
+    ] {
+        lab(&["psql", host, "-XAtqc", wrong]);
+        lab(&["psql", host, "-XAtqc", "select pg_reload_conf()"]);
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let blocks = sentences(&cluster, Severity::Blocks).await;
+        println!("{blocks:?}");
+        assert!(blocks.iter().any(|sentence| sentence.contains(word)), "{word}: {blocks:?}");
+        lab(&["psql", host, "-XAtqc", right]);
+        lab(&["psql", host, "-XAtqc", "select pg_reload_conf()"]);
+    }
+    lab(&["psql", "a-db", "-XAtqc", "create unlogged table u ()"]);
+    lab(&["psql", "a-db", "-XAtqc", "alter role replicator password 'another'"]);
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    println!("{:?} {:?}", sentences(&cluster, Severity::Blocks).await, sentences(&cluster, Severity::Warns).await);
+    lab(&["hold-wal"]);
+    println!("{:?}", sentences(&cluster, Severity::Blocks).await);
+    lab(&["pg-stop", "a-db"]);
+    println!("{:?}", sentences(&cluster, Severity::Blocks).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn one_run_an_estate() {
+    use crate::actions::database::lock::acquire;
+    let (one, two) = (fresh(Mode::Planned).await, cluster(Mode::Planned));
+    for estate in ["shop", "another"] {
+        let locks = acquire(one.locks(estate), false).await.expect("ours");
+        assert_eq!((locks.lost(), locks.not_held.len()), (None, 0));
+        let refused = acquire(two.locks(estate), false).await.expect_err("theirs");
+        println!("{refused}");
+        assert!(refused.holder.contains("switchback/test-"), "{refused}");
+        drop(locks);
+        drop(acquire(two.locks(estate), false).await.expect("free again"));
+    }
+}
+
+/// Writes rows as the shop would, and says the highest.
+fn sell(host: &str, rows: u32) {
+    let insert = format!(
+        "insert into orders (id, site) select coalesce(max(id), 0) + n, '{host}' from orders, generate_series(1, {rows}) n group by n"
+    );
+    for _ in 0..3 {
+        lab(&["psql", host, "-XAtqc", &insert]);
+    }
+}
+
+async fn ended(cluster: &Cluster, from: &SiteName, to: &SiteName) -> Arrival {
+    cluster.arrival(from, to).await.expect("a look")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn a_killed_primary_is_quarantined_counted_and_rewound() {
+    let cluster = fresh(Mode::Emergency).await;
+    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    lab(&["hold-wal"]);
+    sell("a-db", 5);
+    assert!(matches!(ended(&cluster, &a, &b).await, Arrival::Lost { .. }));
+    lab(&["kill9", "a-db"]);
+    lab(&["release-wal"]);
+    println!("{:?}", cluster.standing(&a).await.expect("a look").summary);
+    println!("{:?}", cluster.fence_look(&a).await);
+    let before = ended(&cluster, &a, &b).await;
+    println!("{before:?}");
+    let Arrival::Lost { evidence, .. } = &before else { panic!("{before:?}") };
+    assert_eq!(evidence.number("lost_transactions"), Some(3));
+    let began = Instant::now();
+    println!("{:?}", cluster.fence(&touch, &a, Mode::Emergency).await.expect("fenced"));
+    println!("fenced after {} ms", began.elapsed().as_millis());
+    proven(&cluster, &a).await;
+    let after = ended(&cluster, &a, &b).await;
+    let Arrival::Lost { evidence, .. } = &after else { panic!("{after:?}") };
+    assert_eq!(evidence.number("lost_transactions"), Some(3), "{after:?}");
+    println!("{}", cluster.promote(&touch, Some(&a), &b).await.expect("promoted").summary);
+    sell("b-db", 2);
+    match cluster.keepsake(&a, &b, "before rejoin").await.expect("a look") {
+        Keepsake::ToKeep(evidence) => println!("{}", evidence.summary),
+        other => panic!("{other:?}"),
+    }
+    println!("{}", cluster.keep(&touch, &a, &b, "before rejoin").await.expect("kept").summary);
+    assert!(matches!(cluster.keepsake(&a, &b, "before rejoin").await, Ok(Keepsake::Kept(_))));
+    let way = cluster.way_to_follow(&a, &b, By::Cheapest).await.expect("a way");
+    println!("{way:?}");
+    assert!(matches!(way, Way::Rewind(_)));
+    assert!(matches!(cluster.way_to_follow(&a, &b, By::Follow).await, Ok(Way::Blocked(_))));
+    println!("{}", cluster.follow(&touch, &a, &b, &way).await.expect("followed").summary);
+    println!("{}", cluster.write_row(&touch, &b, &a, Row::Marker).await.expect("seen").summary);
+    assert_eq!(
+        lab(&["psql", "a-db", "-XAtqc", "show cluster_name"]),
+        "a-db",
+        "the configuration is the other member's"
+    );
+    switch(&cluster, &b, &a).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn a_member_is_copied_anew_and_its_old_directory_kept() {
+    let cluster = fresh(Mode::Planned).await;
+    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    let way = cluster.way_to_follow(&b, &a, By::Copy).await.expect("a way");
+    assert!(matches!(way, Way::Already(_)));
+    switch(&cluster, &a, &b).await;
+    lab(&["pg-stop", "a-db"]);
+    let way = cluster.way_to_follow(&a, &b, By::Copy).await.expect("a way");
+    println!("{way:?}");
+    println!("{:?}", cluster.follow(&touch, &a, &b, &way).await.expect("followed"));
+    assert_eq!(lab(&["psql", "a-db", "-XAtqc", "show cluster_name"]), "a-db");
+    switch(&cluster, &b, &a).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn a_fence_and_a_detachment_are_taken_back() {
+    let cluster = fresh(Mode::Planned).await;
+    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    for _ in 0..2 {
+        assert!(matches!(cluster.fence(&touch, &a, Mode::Planned).await, Ok(Fence::Proven(_))));
+        println!("{}", cluster.detach(&touch, &b).await.expect("detached").summary);
+        assert_eq!(cluster.standing(&b).await.expect("a look").follows, None);
+        println!("{}", cluster.attach(&touch, &b, &a).await.expect("attached").summary);
+        println!("{}", cluster.unfence(&touch, &a).await.expect("unfenced").summary);
+        // A second time is as the first.
+        cluster.attach(&touch, &b, &a).await.expect("attached");
+        println!("{}", cluster.unfence(&touch, &a).await.expect("unfenced").summary);
+        let began = Instant::now();
+        while !cluster.standing(&b).await.expect("a look").streaming {
+            assert!(began.elapsed().as_secs() < 15, "the standby does not come back");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        println!("streams again after {} ms", began.elapsed().as_millis());
+        assert_eq!(sentences(&cluster, Severity::Blocks).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn a_frozen_primary_is_killed_in_an_emergency_only() {
+    let cluster = fresh(Mode::Emergency).await;
+    let (a, touch) = (site("dallas"), Touch::for_test());
+    lab(&["freeze", "a-db"]);
+    println!("{:?}", cluster.fence_look(&a).await.expect("a look"));
+    let began = Instant::now();
+    println!("{:?}", cluster.fence(&touch, &a, Mode::Emergency).await.expect("fenced"));
+    println!("fenced after {} ms", began.elapsed().as_millis());
+    proven(&cluster, &a).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn a_host_that_is_gone_proves_nothing() {
+    let cluster = fresh(Mode::Emergency).await;
+    let (a, b) = (site("dallas"), site("nuremberg"));
+    lab(&["crash", "a-db"]);
+    assert!(matches!(cluster.fence_look(&a).await, Ok(Fence::Unprovable(_))));
+    let unknown = ended(&cluster, &a, &b).await;
+    println!("{unknown:?}");
+    assert!(matches!(unknown, Arrival::Unknown(_)));
+    lab(&["boot", "a-db"]);
+    println!("{:?}", cluster.fence_look(&a).await);
 }

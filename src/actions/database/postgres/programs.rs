@@ -41,6 +41,8 @@ pub const COPY: &str = concat!(include_str!("scripts/own.sh"), include_str!("scr
 /// More: timeline.
 pub const HISTORY: LookScript = look!("postgres-history", "history.sh");
 pub const SPACE: LookScript = look!("postgres-space", "space.sh");
+/// More: how to reach the other member, or nothing.
+pub const CHECK: LookScript = look!("postgres-check", "check.sh");
 pub const JOB_LOG: LookScript = look!("postgres-job-log", "job_log.sh");
 /// More: timeline, place to begin at.
 pub const ACCOUNT: LookScript = look!("postgres-account", "account.sh");
