@@ -25,12 +25,14 @@ const JOB_POLL: Duration = Duration::from_millis(250);
 pub async fn follow(member: &Member, leader: &Member, way: &Way, touch: &Touch) -> Result<Evidence, ActionError> {
     // Before anything: the leader must keep its log from now on.
     slots::make(leader, &[member], touch).await?;
-    wait_for_job(member).await?;
+    let was_under_way = job_state(&member.disk().await?) == Some(JobState::Running);
+    let ended = job_state(&wait_for_job(member).await?);
     let way = match way {
         Way::Already(evidence) => return Ok(evidence.clone()),
         Way::Blocked(why) => return Err(ActionError::refused(why.clone())),
-        Way::Copy(evidence) => Way::Copy(evidence.clone()),
-        Way::Follow(_) | Way::Rewind(_) => settled_way(member, leader, touch).await?,
+        // What was begun before us and ended well is not done twice.
+        Way::Copy(evidence) if !(was_under_way && ended == Some(JobState::Done)) => Way::Copy(evidence.clone()),
+        Way::Copy(_) | Way::Follow(_) | Way::Rewind(_) => settled_way(member, leader, touch).await?,
     };
     let (how, detail) = match way {
         Way::Already(evidence) => return Ok(evidence),
@@ -57,7 +59,7 @@ async fn settled_way(member: &Member, leader: &Member, touch: &Touch) -> Result<
     let disk = member.disk().await?;
     if let (Data::Found(cluster), None) = (&disk.data, &disk.unusable) {
         let control = &cluster.control;
-        let crashed = cluster.running.is_none() && !control.state.is_shut_down();
+        let crashed = cluster.running.is_none() && !control.state.is_shut_down() && !cluster.backup_label;
         if crashed && control.state != ClusterState::InArchiveRecovery {
             match fencing::settle(member, touch).await {
                 // Its log cannot be replayed: then nothing of it is of use but what is kept aside.

@@ -187,7 +187,7 @@ async fn one_run_an_estate() {
 /// Writes rows as the shop would, and says the highest.
 fn sell(host: &str, rows: u32) {
     let insert = format!(
-        "insert into orders (id, site) select coalesce(max(id), 0) + n, '{host}' from orders, generate_series(1, {rows}) n group by n"
+        "insert into orders (id, site) select coalesce((select max(id) from orders), 0) + n, '{host}' from generate_series(1, {rows}) n"
     );
     for _ in 0..3 {
         lab(&["psql", host, "-XAtqc", &insert]);
@@ -205,7 +205,8 @@ async fn a_killed_primary_is_quarantined_counted_and_rewound() {
     let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
     lab(&["hold-wal"]);
     sell("a-db", 5);
-    assert!(matches!(ended(&cluster, &a, &b).await, Arrival::Lost { .. }));
+    let behind = ended(&cluster, &a, &b).await;
+    assert!(matches!(behind, Arrival::Lost { .. }), "{behind:?}");
     lab(&["kill9", "a-db"]);
     lab(&["release-wal"]);
     println!("{:?}", cluster.standing(&a).await.expect("a look").summary);
@@ -308,4 +309,64 @@ async fn a_host_that_is_gone_proves_nothing() {
     assert!(matches!(unknown, Arrival::Unknown(_)));
     lab(&["boot", "a-db"]);
     println!("{:?}", cluster.fence_look(&a).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn what_lasts_is_adopted_and_what_died_begun_again() {
+    let first = fresh(Mode::Planned).await;
+    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    switch(&first, &a, &b).await;
+    lab(&["pg-stop", "a-db"]);
+    for kill in [false, true] {
+        // The one who began it goes away in the middle.
+        let began = Arc::clone(&first);
+        let (at, leader) = (a.clone(), b.clone());
+        let task = tokio::spawn(async move {
+            let way = Way::Copy(Evidence::default());
+            began.follow(&Touch::for_test(), &at, &leader, &way).await
+        });
+        let pid = copying();
+        task.abort();
+        let second = cluster(Mode::Planned);
+        let way = second.way_to_follow(&a, &b, By::Copy).await.expect("a way");
+        println!("{way:?}");
+        assert!(matches!(&way, Way::Copy(evidence) if evidence.summary.contains("still under way")));
+        signal(if kill { "KILL" } else { "CONT" }, &pid);
+        println!("{}", second.follow(&touch, &a, &b, &way).await.expect("followed").summary);
+        let kept = std::fs::read_dir(format!("{}.switchback", first.member(&a).expect("a member").data_dir()))
+            .expect("a folder");
+        let kept = kept.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("replaced-")).count();
+        assert_eq!(kept, if kill { 2 } else { 1 }, "each copy is made once, and each old directory kept");
+        second.fence(&touch, &a, Mode::Emergency).await.expect("stopped");
+    }
+    // A rewind that did not end.
+    let marker = format!("{}.switchback/unusable", first.member(&a).expect("a member").data_dir());
+    lab(&["ssh", "a-db", &format!("echo 'a rewind began and did not end' > {marker}")]);
+    assert!(first.member(&a).expect("a member").start(&touch).await.is_err(), "a half-rewound directory was started");
+    let way = first.way_to_follow(&a, &b, By::Cheapest).await.expect("a way");
+    assert!(matches!(&way, Way::Copy(_)), "{way:?}");
+    println!("{}", first.follow(&touch, &a, &b, &way).await.expect("followed").summary);
+    assert_eq!(lab(&["psql", "a-db", "-XAtqc", "show cluster_name"]), "a-db");
+}
+
+fn signal(name: &str, pid: &str) {
+    assert!(Command::new("kill").args(["-s", name, pid]).status().expect("kill runs").success());
+}
+
+/// The process that copies, as soon as there is one, stopped in the middle.
+fn copying() -> String {
+    let number = std::env::var("SWITCHBACK_LAB_NUMBER").expect("the lab's number");
+    let place = format!("lab-{number}/a-db/data.switchback/new");
+    loop {
+        for entry in std::fs::read_dir("/proc").expect("proc").flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            if line.contains("/pg_basebackup --pgdata=") && line.contains(&place) && !line.starts_with("sh ") {
+                let pid = entry.file_name().to_string_lossy().into_owned();
+                signal("STOP", &pid);
+                return pid;
+            }
+        }
+    }
 }

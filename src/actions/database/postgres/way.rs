@@ -158,6 +158,12 @@ async fn decide(member: &Member, seen: &Seen, disk: &Disk, leader: &Leader) -> R
             return Ok(Choice::Never(format!("{} cannot be read; does `run_as` name its owner?", member.data_dir())));
         }
     };
+    // What the control data of a fresh copy says is the leader's own.
+    let made = disk.job.as_ref().is_some_and(|job| job.state == JobState::Done);
+    let same = cluster.control.system_identifier == leader.system_identifier;
+    if made && same && cluster.backup_label && cluster.standby_signal && cluster.running.is_none() {
+        return Ok(Choice::Follow("it was copied or rewound, and not started yet".to_owned()));
+    }
     let end = end_of_log(member, seen, cluster).await?;
     Ok(choose(cluster, seen.server.as_ref().ok(), end, leader))
 }

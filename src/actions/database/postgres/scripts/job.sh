@@ -10,5 +10,6 @@ rm -f "$state/job/ended"
 printf '%s' "$name" >"$state/job/name"
 # shellcheck disable=SC2016  # the inner shell expands these
 setsid sh -c 'ended=$1 text=$2; shift 2
-    if sh -c "$text" "$@"; then echo done; else echo failed; fi >"$ended.new" 2>&3; mv "$ended.new" "$ended"' \
-    job "$state/job/ended" "$text" "$name" "$data" "$config" "$bin" "$@" 3>&2 >"$state/job/log" 2>&1 </dev/null &
+    if sh -c "$text" "$@"; then how=done; else how=failed; fi
+    echo "$how" >"$ended.new" && mv "$ended.new" "$ended"' \
+    job "$state/job/ended" "$text" "$name" "$data" "$config" "$bin" "$@" >"$state/job/log" 2>&1 </dev/null &
