@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::Failure;
+use super::exit::Exit;
 use crate::actions::context::RunContext;
+use crate::actions::database::lock;
 use crate::actions::database::port::{Database, Eyes, Role};
 use crate::actions::database::postgres::Cluster;
 use crate::actions::ssh::Hosts;
@@ -80,19 +82,23 @@ impl Workshop {
 
     /// Takes the session locks at every database that can be reached, so that an operator on another
     /// machine is refused too.
-    pub async fn lock(&self, context: &RunContext, take_over: bool) -> Result<Locks, Failure> {
-        let _ = (context, take_over);
-        let locks = Vec::new();
-        Ok(Locks(locks))
+    pub async fn lock(&self, take_over: bool) -> Result<Locks, Failure> {
+        let members = self.databases.values().flat_map(|database| database.locks(&self.estate.name)).collect();
+        let held = lock::acquire(members, take_over).await.map_err(|refused| {
+            Failure::new(Exit::Locked, refused.to_string())
+                .hint("wait for it, or ask its operator")
+                .hint("its session ends with its program; when that is gone for good: `--take-over --reason \"…\"`")
+        })?;
+        Ok(Locks(held))
     }
 }
 
 /// The locks at the databases, held while this lives.
-pub struct Locks(Vec<String>);
+pub struct Locks(lock::HeldLocks);
 
 impl Locks {
     /// Why a lock is no longer held, when one is not.
     pub fn lost(&self) -> Option<String> {
-        self.0.first().cloned()
+        self.0.lost()
     }
 }

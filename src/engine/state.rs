@@ -295,7 +295,7 @@ impl RunState {
                 // Old proof is no proof: what a promotion rests on is looked at again. That the other side
                 // received was the fence's condition, and cannot be so any more once the fence stands.
                 Stage::Done { .. } if step.guard && rests_promotion_on(step) && !passed => {
-                    record.reopen(Stage::Waiting)
+                    record.reopen(Stage::Waiting);
                 }
                 Stage::Done { .. } | Stage::Missed { .. } => {}
             }

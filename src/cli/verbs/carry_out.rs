@@ -102,7 +102,7 @@ async fn begin(
     saved: Option<&plan_verb::Saved>,
     clock: &SystemClock,
 ) -> Result<Option<crate::cli::wire::Locks>, Failure> {
-    let locks = prepared.workshop.lock(&prepared.context, consent.take_over).await?;
+    let locks = prepared.workshop.lock(consent.take_over).await?;
     let rehearsal = rehearse(&prepared.plan, &prepared.actions, clock, LOOK_LIMIT_MS).await;
     if let Some(saved) = saved {
         saved.still_fits(&prepared.plan, &rehearsal)?;

@@ -47,7 +47,7 @@ pub async fn run(
     }
     let prepared = session::prepare_again(common, &past, session::accepted(accept)?)?;
     let held = locking::take(&mut store, &past.plan.estate, &past.row.id, consent.take_over)?;
-    let locks = match prepared.workshop.lock(&prepared.context, consent.take_over).await {
+    let locks = match prepared.workshop.lock(consent.take_over).await {
         Ok(locks) => locks,
         Err(failure) => {
             store.release_lock(&held)?;

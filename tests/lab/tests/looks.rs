@@ -6,7 +6,8 @@ use crate::lab::{Lab, lab};
 
 /// What a plan must not change: transactions, the files of both data directories, settings, slots, the zones.
 fn fingerprint(lab_: &Lab) -> Vec<(String, String)> {
-    let mut print = vec![("the next transaction".to_owned(), lab_.sql("a-db", "select pg_snapshot_xmax(pg_current_snapshot())"))];
+    let mut print =
+        vec![("the next transaction".to_owned(), lab_.sql("a-db", "select pg_snapshot_xmax(pg_current_snapshot())"))];
     for host in ["a-db", "b-db"] {
         let data = lab_.sql(host, "show data_directory");
         for file in ["postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "standby.signal"] {

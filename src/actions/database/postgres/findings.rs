@@ -285,7 +285,7 @@ fn attached(found: &mut Found, from: &Member, to: (&Member, &Server), here: &Sur
             ));
         }
         (Some(_), _) => {
-            found.blocks_planned(format!("{} is attached to {} and does not stream yet", to.name(), from.name()))
+            found.blocks_planned(format!("{} is attached to {} and does not stream yet", to.name(), from.name()));
         }
         (None, true) => found.blocks_planned(format!(
             "{} streams, but {} sees no standby with application_name `{}` or slot `{slot}`",

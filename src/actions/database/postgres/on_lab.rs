@@ -61,7 +61,7 @@ async fn switch(cluster: &Cluster, from: &SiteName, to: &SiteName) {
     cluster.shorten(&touch, from).await.expect("shortened");
     let began = Instant::now();
     let took = |what: &str, evidence: &Evidence| {
-        println!("{:>6} ms {what}: {}", began.elapsed().as_millis(), evidence.summary)
+        println!("{:>6} ms {what}: {}", began.elapsed().as_millis(), evidence.summary);
     };
     match cluster.fence(&touch, from, Mode::Planned).await.expect("fenced") {
         Fence::Proven(evidence) => took("fence", &evidence),
