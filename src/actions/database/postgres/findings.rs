@@ -1,5 +1,7 @@
 //! Everything that could make a promotion, or the way back, fail: looked at before anything is stopped, and
 //! said all at once.
+//!
+//! This file is long because it is one list: every check with its sentence, to be read from top to bottom.
 
 use super::member::{Member, Seen};
 use super::server::Server;
