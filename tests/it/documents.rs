@@ -89,3 +89,84 @@ fn every_example_of_an_action_is_sound() {
             .unwrap_or_else(|problems| panic!("{text}\n{problems}"));
     }
 }
+
+/// README and every page below docs, with their names.
+fn pages() -> Vec<(String, String)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = vec![top.join("README.md"), top.join("tests/lab/README.md")];
+    for folder in ["docs", "docs/decisions"] {
+        let entries = std::fs::read_dir(top.join(folder)).expect("the docs").flatten();
+        paths.extend(entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "md")));
+    }
+    let read = |path: &std::path::PathBuf| std::fs::read_to_string(path).expect("a page");
+    paths.iter().map(|path| (path.display().to_string(), read(path))).collect()
+}
+
+#[test]
+fn the_estate_of_the_readme_is_sound() {
+    let (_, readme) = pages().swap_remove(0);
+    // It stands in a numbered list, three columns in.
+    let snippet = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the estate");
+    let text: String = snippet.lines().map(|line| format!("{}\n", line.strip_prefix("   ").unwrap_or(line))).collect();
+    let source = Source::new("README.md", text);
+    estate::parse(&source, Path::new("/"), Some(Path::new("/home/x"))).unwrap_or_else(|problems| panic!("{problems}"));
+}
+
+#[test]
+fn every_command_that_is_shown_can_be_said() {
+    use clap::Parser;
+    let mut tried = 0;
+    for (page, text) in pages() {
+        // A line that ends in a backslash goes on.
+        let text = text.replace("\\\n", " ");
+        let spans = text.split('`').skip(1).step_by(2).chain(text.lines());
+        for line in spans {
+            let line = line.trim().trim_start_matches("$ ");
+            let Some(rest) = line.strip_prefix("switchback ") else { continue };
+            let rest = rest.split(['#', '–', '|', '>']).next().unwrap_or_default();
+            // Prose that begins with the name, or leaves a place open, is no command.
+            if rest.contains('…') || rest.contains("RUN") || rest.contains("SITE") || rest.contains("FILE") {
+                continue;
+            }
+            let words: Vec<&str> = rest.split_whitespace().map(|word| word.trim_matches(['"', ',', ';', '.'])).collect();
+            if words.first().is_none_or(|verb| !verb.chars().all(|c| c.is_ascii_lowercase() || c == '-')) {
+                continue;
+            }
+            let said = std::iter::once("switchback").chain(words.iter().copied());
+            if let Err(error) = switchback::cli::args::Cli::try_parse_from(said) {
+                let missing = clap::error::ErrorKind::MissingRequiredArgument;
+                assert!(error.kind() == missing, "{page}: `{line}`: {error}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 10, "{tried} commands were found");
+}
+
+#[test]
+fn every_test_that_safety_names_is_there() {
+    let safety = document("safety.md");
+    let mut sources = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("tests").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                sources.push_str(&std::fs::read_to_string(&path).expect("a source"));
+            }
+        }
+    }
+    let mut named = 0;
+    for span in safety.split('`').skip(1).step_by(2).filter(|span| span.contains("::")) {
+        let name = span.rsplit("::").next().unwrap_or_default().trim_start_matches('…').trim_start_matches('_');
+        if name.is_empty() || name.chars().any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')) {
+            continue;
+        }
+        named += 1;
+        let there = sources.contains(&format!("fn {name}(")) || sources.contains(&format!("mod {name};"));
+        assert!(there, "docs/safety.md names the test `{span}`, and there is none");
+    }
+    assert!(named > 12, "{named} tests are named");
+}
