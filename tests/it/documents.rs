@@ -128,7 +128,8 @@ fn every_command_that_is_shown_can_be_said() {
             if rest.contains('…') || rest.contains("RUN") || rest.contains("SITE") || rest.contains("FILE") {
                 continue;
             }
-            let words: Vec<&str> = rest.split_whitespace().map(|word| word.trim_matches(['"', ',', ';', '.'])).collect();
+            let words: Vec<&str> =
+                rest.split_whitespace().map(|word| word.trim_matches(['"', ',', ';', '.'])).collect();
             if words.first().is_none_or(|verb| !verb.chars().all(|c| c.is_ascii_lowercase() || c == '-')) {
                 continue;
             }

@@ -23,6 +23,7 @@ const HEARTBEAT_MS: u64 = 10_000;
 pub struct HumanReporter {
     paint: Paint,
     verbose: u8,
+    terminal: bool,
     bar: Option<ProgressBar>,
     phase: Option<usize>,
     heard_ms: u64,
@@ -30,15 +31,8 @@ pub struct HumanReporter {
 
 impl HumanReporter {
     pub fn new(paint: Paint, verbose: u8, terminal: bool) -> Self {
-        let bar = terminal.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg}") {
-                bar.set_style(style.tick_strings(&["◐", "◓", "◑", "◒", " "]));
-            }
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        Self { paint, verbose, bar, phase: None, heard_ms: 0 }
+        let bar = terminal.then(moving_line);
+        Self { paint, verbose, terminal, bar, phase: None, heard_ms: 0 }
     }
 
     /// Prints a line above the moving one.
@@ -79,7 +73,9 @@ impl HumanReporter {
             ) => why,
             _ => record.evidence.summary.as_str(),
         };
-        let took = record.ended_ms.zip(record.began_ms).map(|(end, begin)| spoken(end.saturating_sub(begin)));
+        // A step that was so at its first look took no time of its own.
+        let took = record.ended_ms.zip(record.began_ms).map(|(end, begin)| end.saturating_sub(begin));
+        let took = took.filter(|ms| *ms > 0).map(spoken);
         let took = took.map_or_else(String::new, |took| format!("  {}", self.paint.faint(&took)));
         let short = step.id.split_once('/').map_or(step.id.as_str(), |(_, rest)| rest);
         let text = format!("{mark} {short}: {word}{}{what}", if what.is_empty() { "" } else { " – " });
@@ -119,6 +115,16 @@ impl HumanReporter {
             self.say(&format!("  … {line}"));
         }
     }
+}
+
+/// The one line that moves.
+fn moving_line() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg}") {
+        bar.set_style(style.tick_strings(&["◐", "◓", "◑", "◒", " "]));
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
 }
 
 impl Reporter for HumanReporter {
@@ -164,18 +170,13 @@ impl Reporter for HumanReporter {
                 return;
             }
             What::Asked { .. } => {
-                // The question is printed by whoever asks it; the moving line would tear it.
-                if let Some(bar) = &self.bar {
-                    bar.disable_steady_tick();
-                    bar.set_message(String::new());
+                // The question is printed by whoever asks it; a moving line would tear it.
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
                 }
                 return;
             }
-            What::Answered { .. } => {
-                if let Some(bar) = &self.bar {
-                    bar.enable_steady_tick(Duration::from_millis(120));
-                }
-            }
+            What::Answered { .. } => self.bar = self.terminal.then(moving_line),
             What::Started { .. }
             | What::Resumed { .. }
             | What::Intended { .. }
