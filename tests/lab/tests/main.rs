@@ -13,3 +13,4 @@ mod lab;
 mod looks;
 mod round_trips;
 mod secrets;
+mod turns;
