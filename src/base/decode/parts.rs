@@ -8,7 +8,7 @@ use super::super::tree::{Key, Node};
 use super::fault::Fault;
 use super::reader::{Reader, Way};
 
-/// What [`super::at::At`] is given: start, end, value.
+/// What [`crate::base::at::At`] is given: start, end, value.
 pub(super) struct Placed<'de, 'w> {
     pub(super) reader: Reader<'de, 'w>,
     pub(super) part: u8,
