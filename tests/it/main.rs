@@ -4,6 +4,7 @@
 mod bad_files;
 mod bench;
 mod cli;
+mod dependencies;
 mod documents;
 mod engine;
 mod estate;
