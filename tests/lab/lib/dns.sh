@@ -2,7 +2,7 @@
 # Two name servers: PowerDNS with its HTTP API for shop.test, BIND with signed updates for shop.internal.
 # Nothing is cached, so that a change shows at once.
 
-ttl=5
+ttl=2
 
 make_dns() {
     make_pdns
