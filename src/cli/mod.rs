@@ -6,6 +6,7 @@ mod conceal;
 mod ending;
 mod error;
 pub mod exit;
+mod experience;
 mod locking;
 mod owner;
 mod problems;

@@ -57,14 +57,20 @@ pub fn verdict_word(verdict: Verdict) -> &'static str {
 
 /// The state directory: as said, or where the XDG base directory specification puts state.
 pub fn open_store(common: &Common) -> Result<Store, Failure> {
-    let folder = match &common.state {
-        Some(folder) => folder.clone(),
-        None => default_state().ok_or_else(|| {
-            Failure::new(Exit::Usage, "there is no home directory to keep the journal in")
-                .hint("say where with `--state DIR`")
-        })?,
-    };
+    let folder = common.state.clone().or_else(default_state).ok_or_else(|| {
+        Failure::new(Exit::Usage, "there is no home directory to keep the journal in")
+            .hint("say where with `--state DIR`")
+    })?;
     Ok(Store::open(&folder)?)
+}
+
+/// The state directory, where there is one; for looks that are to leave nothing behind.
+pub fn open_store_if_there(common: &Common) -> Option<Store> {
+    let folder = common.state.clone().or_else(default_state)?;
+    if !folder.join("journal.sqlite").exists() {
+        return None;
+    }
+    Store::open(&folder).ok()
 }
 
 fn default_state() -> Option<PathBuf> {

@@ -107,7 +107,8 @@ fn the_estate_of_the_readme_is_sound() {
     let (_, readme) = pages().swap_remove(0);
     // It stands in a numbered list, three columns in.
     let snippet = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the estate");
-    let text: String = snippet.lines().map(|line| format!("{}\n", line.strip_prefix("   ").unwrap_or(line))).collect();
+    let lines: Vec<&str> = snippet.lines().map(|line| line.strip_prefix("   ").unwrap_or(line)).collect();
+    let text = lines.join("\n");
     let source = Source::new("README.md", text);
     estate::parse(&source, Path::new("/"), Some(Path::new("/home/x"))).unwrap_or_else(|problems| panic!("{problems}"));
 }

@@ -11,6 +11,7 @@ use crate::cli::args::{Accept, Common, Format, ModeArg, Order};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::experience;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::{json, page};
 use crate::engine::plan::{PLAN_FORMAT, Plan};
@@ -35,6 +36,9 @@ pub async fn run(
         Format::Human => {
             let text = page::plan_page(&prepared.plan, &rehearsal, crate::cli::paint(common, false));
             session::say(text.trim_end());
+            if let Some(sentence) = experience::of_earlier_runs(common, &prepared.plan) {
+                session::say(&sentence);
+            }
         }
         Format::Json => print_json(&prepared, &rehearsal),
     }

@@ -5,6 +5,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use crate::actions::database::port::{Eyes, Fence, Role, Standing};
+use crate::actions::database::postgres::Receipt;
 use crate::actions::entrance::summary;
 use crate::base::name::{ServiceName, SiteName};
 use crate::cli::args::{Common, Format};
@@ -22,6 +23,8 @@ struct Row {
     site: SiteName,
     standing: Result<Standing, ActionError>,
     fence: Result<Fence, ActionError>,
+    /// The last role change that this member knows of.
+    receipt: Option<Receipt>,
 }
 
 /// Looks and prints. Exit code 4 when two members of one service take writes.
@@ -47,8 +50,11 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
 async fn look(workshop: &Workshop) -> Vec<Row> {
     let looks = workshop.databases().flat_map(|(service, database)| {
         database.sites().into_iter().map(move |site| async move {
-            let (standing, fence) = futures::future::join(database.standing(&site), database.fence_look(&site)).await;
-            Row { service: service.clone(), site: site.clone(), standing, fence }
+            let (standing, fence, receipts) =
+                futures::join!(database.standing(&site), database.fence_look(&site), database.receipts(&site));
+            // A member that was never prepared, or does not answer, has none to show.
+            let receipt = receipts.unwrap_or_default().into_iter().next();
+            Row { service: service.clone(), site: site.clone(), standing, fence, receipt }
         })
     });
     join_all(looks).await
@@ -80,10 +86,32 @@ fn print_human(common: &Common, estate: &Estate, rows: &[Row], entrances: &[summ
         let line = format!("{mark} {} at {}: {text}{}", row.service, row.site, fence_words(row));
         session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
     }
+    for line in role_changes(rows) {
+        session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
+    }
     for entrance in entrances {
         let line = format!("→ {}", entrance.sentence);
         session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
     }
+}
+
+/// The last role change of each service; two of them where the members know of different ones.
+fn role_changes(rows: &[Row]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for row in rows {
+        let Some(receipt) = &row.receipt else { continue };
+        let known = rows.iter().filter(|other| other.service == row.service).filter_map(|other| other.receipt.as_ref());
+        let conflict = known.clone().any(|other| other != receipt);
+        let who = if conflict { format!("{} at {} knows", row.service, row.site) } else { format!("{}:", row.service) };
+        let line = format!(
+            "⚑ {who} the last role change: timeline {} at {}, {} ({}), run {}",
+            receipt.timeline, receipt.site, receipt.at, receipt.mode, receipt.run
+        );
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// The fence, where it is worth a word: a member that takes no writes and is not a standby that receives.
@@ -121,6 +149,7 @@ fn print_json(rows: &[Row], entrances: &[summary::EntranceSummary]) {
             "position": standing.map(|standing| &standing.position_text),
             "lag_bytes": standing.and_then(|standing| standing.lag_bytes),
             "fenced": matches!(row.fence, Ok(Fence::Proven(_))),
+            "receipt": row.receipt,
             "error": row.standing.as_ref().err().map(|error| &error.message),
         }));
     }
