@@ -17,7 +17,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
 /// How long a host that could not be reached counts as such, so that the looks of one step after the other do
 /// not each wait for it. Being unreachable proves nothing, so nothing rests on it.
-const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
+const UNREACHABLE_FOR: Duration = Duration::from_secs(10);
 /// A failure that took this long was silence, not a refusal.
 const SILENCE: Duration = Duration::from_secs(1);
 /// A session that nobody uses outlives us by this much when we are killed, in seconds.

@@ -1,5 +1,6 @@
 //! The run's lock at one server: a session advisory lock, which goes when the session goes, however it goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -28,15 +29,15 @@ const HOLDER: LookSql = LookSql(
 /// The lock of an estate at one server.
 #[derive(Debug)]
 pub struct AdvisoryLock {
-    link: Link,
+    link: Arc<Link>,
     member: String,
     key: String,
     session: Mutex<Option<Session>>,
 }
 
 impl AdvisoryLock {
-    /// `link` is this lock's own: its sessions must not be shared with what may end them.
-    pub fn new(link: Link, member: String, estate: &str) -> Self {
+    /// Not taken yet.
+    pub fn new(link: Arc<Link>, member: String, estate: &str) -> Self {
         Self { link, member, key: key(estate).to_string(), session: Mutex::new(None) }
     }
 

@@ -22,7 +22,7 @@ use crate::estate::model::{PostgresMember, Tls};
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long a server that could not be reached counts as such, so that the looks of one step after the other
 /// do not each wait for it. Being unreachable proves nothing, so nothing rests on it.
-const UNREACHABLE_FOR: Duration = Duration::from_secs(5);
+const UNREACHABLE_FOR: Duration = Duration::from_secs(10);
 /// A failure that took this long was silence, not a refusal.
 const SILENCE: Duration = Duration::from_secs(1);
 /// `synchronous_commit=local`: a standby that is gone must not make our own writes wait for it.
@@ -87,6 +87,15 @@ struct Slot {
     failed: Option<(Instant, ActionError)>,
 }
 
+impl Slot {
+    /// The failure that still counts for who asks now.
+    fn silence(&mut self, asked: Instant) -> Option<ActionError> {
+        let fresh = |(at, _): &(Instant, ActionError)| *at >= asked || at.elapsed() < UNREACHABLE_FOR;
+        self.failed = self.failed.take().filter(fresh);
+        self.failed.as_ref().map(|(_, error)| error.clone())
+    }
+}
+
 impl Link {
     pub fn new(member: PostgresMember, address: String, application: String) -> Self {
         Self { member, address, application, slot: Mutex::new(Slot::default()) }
@@ -116,7 +125,12 @@ impl Link {
 
     /// A session of its own, closed when dropped: for what lasts, and for what must not share one.
     pub async fn apart(&self) -> Result<Session, ActionError> {
-        Box::pin(self.connect(self.first_database())).await
+        let asked = Instant::now();
+        let known = self.slot.lock().await.silence(asked);
+        match known {
+            Some(error) => Err(error),
+            None => Box::pin(self.connect(self.first_database())).await,
+        }
     }
 
     /// A session of its own to another database of the server.
@@ -142,12 +156,9 @@ impl Link {
             }
             slot.session = None;
         }
-        if let Some((at, error)) = &slot.failed {
-            // Whoever waited while another tried gets the same answer.
-            if *at >= asked || at.elapsed() < UNREACHABLE_FOR {
-                return Err(error.clone());
-            }
-            slot.failed = None;
+        // Whoever waited while another tried gets the same answer.
+        if let Some(error) = slot.silence(asked) {
+            return Err(error);
         }
         let began = Instant::now();
         match Box::pin(self.connect(self.first_database())).await {

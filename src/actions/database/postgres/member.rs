@@ -23,8 +23,7 @@ const START_SLACK_SECONDS: u64 = 120;
 pub struct Member {
     pub estate: PostgresMember,
     pub host: Arc<RemoteHost>,
-    pub link: Link,
-    application: String,
+    pub link: Arc<Link>,
 }
 
 /// What a look at a member found. Either half may be missing.
@@ -36,13 +35,8 @@ pub struct Seen {
 
 impl Member {
     pub fn new(estate: PostgresMember, host: Arc<RemoteHost>, application: String) -> Self {
-        let link = Link::new(estate.clone(), host.estate().address.clone(), application.clone());
-        Self { estate, host, link, application }
-    }
-
-    /// Another way to the server, with sessions that nothing else uses.
-    pub fn own_link(&self) -> Link {
-        Link::new(self.estate.clone(), self.host.estate().address.clone(), self.application.clone())
+        let link = Arc::new(Link::new(estate.clone(), host.estate().address.clone(), application));
+        Self { estate, host, link }
     }
 
     /// `a-db`

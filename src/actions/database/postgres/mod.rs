@@ -98,7 +98,8 @@ impl Cluster {
     /// The lock of the estate at each member, not yet taken; for [`lock::acquire`](crate::actions::database::lock::acquire).
     pub fn locks(&self, estate: &str) -> Vec<Box<dyn MemberLock>> {
         let lock = |member: &Member| {
-            Box::new(AdvisoryLock::new(member.own_link(), member.name().to_owned(), estate)) as Box<dyn MemberLock>
+            Box::new(AdvisoryLock::new(Arc::clone(&member.link), member.name().to_owned(), estate))
+                as Box<dyn MemberLock>
         };
         self.members.iter().map(lock).collect()
     }
