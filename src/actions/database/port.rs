@@ -36,6 +36,10 @@ pub trait Eyes: fmt::Debug + Send + Sync {
     fn keepsake<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Keepsake>;
     /// Whether this kind of row, written on the leader's present timeline, can be read at `site`.
     fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>>;
+    /// What a promotion of ours that was cut off has not done yet at a site that takes writes; `None` when nothing.
+    fn promotion_rest<'a>(&'a self, _site: &'a SiteName) -> Answer<'a, Option<String>> {
+        Box::pin(async { Ok(None) })
+    }
     /// What role changes of ours have left over, a sentence each.
     fn leftovers(&self) -> Answer<'_, Vec<String>>;
 }

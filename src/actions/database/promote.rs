@@ -30,7 +30,12 @@ impl Action for Promote {
                             return Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() });
                         }
                     }
-                    return Ok(Observed::Satisfied(Evidence::new(standing.summary)));
+                    return Ok(match database.promotion_rest(at).await? {
+                        None => Observed::Satisfied(Evidence::new(standing.summary)),
+                        Some(rest) => {
+                            Observed::Pending(Evidence::new(format!("{}, but {rest} → finished", standing.summary)))
+                        }
+                    });
                 }
                 Role::Down => {
                     let reason = format!("`{service}` does not run at {at}: {}", standing.summary);

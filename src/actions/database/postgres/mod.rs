@@ -161,6 +161,12 @@ impl Eyes for Cluster {
     fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>> {
         Box::pin(async move { rows::look(self.member(site)?, row).await })
     }
+    fn promotion_rest<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let lacks = rows::lacks_receipt(self.member(site)?).await?;
+            Ok(lacks.then(|| "its receipt, and perhaps the others' slots, are missing".to_owned()))
+        })
+    }
     fn leftovers(&self) -> Answer<'_, Vec<String>> {
         Box::pin(async move {
             let found = self.all_leftovers().await?;

@@ -370,3 +370,20 @@ fn copying() -> String {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab that is up"]
+async fn a_promotion_that_was_cut_off_is_finished() {
+    let cluster = fresh(Mode::Planned).await;
+    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    assert_eq!(cluster.promotion_rest(&a).await, Ok(None));
+    assert!(matches!(cluster.fence(&touch, &a, Mode::Planned).await, Ok(Fence::Proven(_))));
+    while !matches!(ended(&cluster, &a, &b).await, Arrival::All(_)) {}
+    cluster.detach(&touch, &b).await.expect("detached");
+    lab(&["psql", "b-db", "-XAtqc", "select pg_promote()"]);
+    let rest = cluster.promotion_rest(&b).await.expect("a look");
+    assert!(rest.is_some());
+    println!("{}", cluster.promote(&touch, Some(&a), &b).await.expect("finished").summary);
+    assert_eq!(cluster.promotion_rest(&b).await, Ok(None));
+    assert_eq!(lab(&["psql", "b-db", "-XAtqc", "select slot_name from pg_replication_slots"]), "switchback_a_db");
+}

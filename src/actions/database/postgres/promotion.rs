@@ -9,7 +9,7 @@ use super::live::LookSql;
 use super::lsn::Lsn;
 use super::member::Member;
 use super::rows::{self, NewReceipt};
-use super::{programs, server, slots};
+use super::{programs, server, slots, way};
 use crate::actions::context::RunContext;
 use crate::engine::action::{ActionError, Evidence, Fault, Touch};
 
@@ -119,7 +119,14 @@ pub async fn promote(
     let (timeline, end) = futures::join!(out_of_recovery(target), end_of(from));
     let timeline = timeline?;
     let promoted_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (history, made) = futures::join!(history(target, timeline), slots::make(target, others, touch));
+    // One that follows already, when this finishes what was cut off, has a slot or needs none.
+    let mut away = Vec::new();
+    for other in others {
+        if before.in_recovery || !way::is_sent_to(other, target).await? {
+            away.push(*other);
+        }
+    }
+    let (history, made) = futures::join!(history(target, timeline), slots::make(target, &away, touch));
     let (history, made) = (history?, made?);
     let fork = history.last();
     prove_lineage(target, &before, timeline, fork, end)?;

@@ -21,6 +21,9 @@ const MARKER: LookSql = LookSql(
 const RECEIPTS: LookSql = LookSql(
     "SELECT timeline::text, site, run, at::text, mode, system_identifier FROM switchback.receipt ORDER BY timeline DESC LIMIT 10",
 );
+const RECEIPT_OF: LookSql = LookSql(
+    "SELECT EXISTS (SELECT FROM switchback.receipt WHERE system_identifier = $1 AND timeline = $2::bigint)::text",
+);
 
 const WRITE_CANARY: &str = "INSERT INTO switchback.canary (timeline, site, run) VALUES ($1::bigint, $2, $3)
                             ON CONFLICT (timeline) DO UPDATE SET site = excluded.site, run = excluded.run, at = clock_timestamp()";
@@ -129,6 +132,18 @@ pub async fn write(
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Whether a server on a later timeline than the first lacks the receipt of its promotion. One that was never
+/// prepared keeps none.
+pub async fn lacks_receipt(member: &Member) -> Result<bool, ActionError> {
+    let server = server::look(&member.link).await?;
+    if server.in_recovery || server.timeline < 2 || !has_tables(member).await? {
+        return Ok(false);
+    }
+    let timeline = server.timeline.to_string();
+    let rows = member.link.look(RECEIPT_OF, &[&server.system_identifier, &timeline], SQL_MAX).await?;
+    Ok(!rows.is(0, 0))
 }
 
 /// Writes a receipt, unless there is one of this timeline.

@@ -2,12 +2,14 @@
 # STOP: seconds, 0 to leave it running. FORCE: yes where a server that does not go may be killed.
 stop=$4 force=$5
 [ -f "$data/PG_VERSION" ] || fail "$data holds no cluster"
-if make_state && [ ! -f "$state/fenced" ] && [ ! -f "$data/standby.signal" ]; then
-    # For the way back; not where it is a standby already, which has no way back.
+# In an emergency there is no way back, and so no need to keep what it takes.
+if [ "$force" = yes ]; then [ -d "$state" ] || mkdir "$state" 2>/dev/null; else make_state; fi
+if [ -d "$state" ] && [ ! -f "$state/fenced" ] && [ ! -f "$data/standby.signal" ]; then
+    # For the way back; not where it is a standby already, which has none.
     told_lines >"$state/fenced.new"
     mv "$state/fenced.new" "$state/fenced"
 fi
-pid=$(postmaster) && note_log "$pid"
+pid=$(postmaster) && [ -d "$state" ] && note_log "$pid"
 be_standby "$data"
 [ "$(told_lines)" = "primary_conninfo = ''" ] || tell "$data" "primary_conninfo = ''"
 if [ "$stop" != 0 ] && [ -n "$pid" ]; then
