@@ -153,3 +153,21 @@ fn a_plan_finds_an_unreachable_host() {
     refused(&lab_, &["b-web"]);
     lab(&["boot", "b-web"]);
 }
+
+#[test]
+fn a_plan_finds_a_paused_replay() {
+    let lab_ = Lab::fresh();
+    lab_.sql("b-db", "select pg_wal_replay_pause()");
+    refused(&lab_, &["replay is paused", "pg_wal_replay_resume()"]);
+}
+
+#[test]
+fn a_leftover_slot_is_dropped_on_the_way_back() {
+    let lab_ = Lab::fresh();
+    lab_.ok(&["failover", "--to", "nuremberg", "--yes"]);
+    let slots = "select string_agg(slot_name, ',' order by slot_name) from pg_replication_slots";
+    assert_eq!(lab_.sql("a-db", slots), "switchback_b_db", "the slot of the standby that now leads is left over");
+    lab_.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    assert_eq!(lab_.sql("a-db", slots), "switchback_b_db");
+    assert_eq!(lab_.sql("b-db", slots), "", "what was left over at the member that led is gone");
+}
