@@ -86,13 +86,11 @@ fn has_arrived(cluster: &Cluster, end: Lsn, target: &Server) -> bool {
 }
 
 fn still_running(from: &Member, to: &Member, server: &Server, target: &Server, mode: Mode) -> Arrival {
-    let behind = server.position.since(target.position);
-    let (at, has) = (server.position, target.position);
     if server.in_recovery {
-        let summary = format!("{} is in recovery at {at}, {} is at {has}", from.name(), to.name());
-        let evidence = Evidence::new(summary).with("lag_bytes", behind);
-        return if behind == 0 { Arrival::All(evidence) } else { Arrival::NotYet(evidence) };
+        return both_in_recovery((from.name(), server), (to.name(), target));
     }
+    let behind = server.position.since(target.position);
+    let at = server.position;
     let summary = format!("{} still writes, at {at}; {} is {behind} bytes behind", from.name(), to.name());
     let evidence = Evidence::new(summary).with("lag_bytes", behind);
     // A clean stop would wait for a standby that is attached, and for no other.
@@ -100,6 +98,18 @@ fn still_running(from: &Member, to: &Member, server: &Server, target: &Server, m
         return Arrival::Lost { bytes: behind, evidence };
     }
     Arrival::StillWriting(evidence)
+}
+
+/// Compares a server that nobody writes to any more with another.
+fn both_in_recovery((from, server): (&str, &Server), (to, target): (&str, &Server)) -> Arrival {
+    // A place means something on its own timeline only: of two that parted, either may have what the other has not.
+    if server.timeline != target.timeline {
+        return Arrival::Unknown(Evidence::new(parted(from, server.timeline, to, target.timeline)));
+    }
+    let behind = server.position.since(target.position);
+    let summary = format!("{from} is in recovery at {}, {to} is at {}", server.position, target.position);
+    let evidence = Evidence::new(summary).with("lag_bytes", behind);
+    if behind == 0 { Arrival::All(evidence) } else { Arrival::NotYet(evidence) }
 }
 
 fn unknown(from: &Member, to: &Member, old: &Seen, target: &Server) -> Arrival {
@@ -125,7 +135,12 @@ async fn lost(from: &Member, to: &Member, cluster: &Cluster) -> Result<Arrival, 
     let arguments = [timeline.to_string(), have.to_string()];
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = from.look_script(&programs::ACCOUNT, &arguments, ACCOUNT_MAX).await?;
-    let account = read(&output.stdout_or(&format!("{}: reading its log", from.name()))?, cluster.control.segment_bytes);
+    let segment = cluster.control.segment_bytes;
+    let account = read(&output.stdout_or(&format!("{}: reading its log", from.name()))?, segment);
+    if let Some(why) = unaccounted(cluster, have, target.timeline, &account) {
+        let why = format!("how much is unknown, since the log of {} cannot be counted: {why}", from.name());
+        return Ok(Arrival::Unknown(Evidence::new(why).with("received", have.to_string())));
+    }
     let end = account.end.or(cluster.end()).unwrap_or(have).max(have);
     let bytes = end.since(have);
     let evidence = |summary: String| {
@@ -154,6 +169,23 @@ async fn lost(from: &Member, to: &Member, cluster: &Cluster) -> Result<Arrival, 
         to.name()
     );
     Ok(Arrival::Lost { bytes, evidence: evidence(summary) })
+}
+
+/// Why what was read of the old log is not all that there is of it: a log that cannot be read holds no commits
+/// either, and must not pass for one that was read.
+fn unaccounted(cluster: &Cluster, have: Lsn, timeline: u32, account: &Account) -> Option<String> {
+    if cluster.timeline() != timeline {
+        return Some(parted("it", cluster.timeline(), "the other", timeline));
+    }
+    let control = &cluster.control;
+    // Of one that crashed only its last checkpoint is known.
+    let known = cluster.end().unwrap_or(control.checkpoint).past_header(control.segment_bytes);
+    let read = account.end.unwrap_or(have).max(have).past_header(control.segment_bytes);
+    (read < known).then(|| format!("it goes to {known} at least, and is read to {read} only (are segments missing?)"))
+}
+
+fn parted(one: &str, timeline: u32, other: &str, others: u32) -> String {
+    format!("{one} is on timeline {timeline}, {other} on {others}: each may have what the other has not")
 }
 
 /// The standby once it has replayed what it has received, as far as it does.
@@ -196,6 +228,8 @@ fn read(text: &str, segment_bytes: u64) -> Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actions::database::postgres::control_data;
+    use crate::actions::database::postgres::disk::{self, Data};
 
     #[test]
     fn an_account_is_read() {
@@ -204,5 +238,51 @@ mod tests {
         assert_eq!((account.commits, account.end), (2, "0/330000A0".parse().ok()));
         assert_eq!(account.last, "2026-11-21 04:46:09 UTC");
         assert_eq!(read("records=0\ncommits=0\nlsn=\ntotal=\nfirst=\nlast=\n", 16 << 20), Account::default());
+    }
+
+    fn server(timeline: u32, position: u64) -> Server {
+        Server {
+            in_recovery: true,
+            system_identifier: "1".to_owned(),
+            started: 1,
+            version: 150_004,
+            position: Lsn(position),
+            received: None,
+            replayed: Some(Lsn(position)),
+            timeline,
+            streaming: false,
+            sender: None,
+            told_to_follow: Some(false),
+            leader: None,
+            replay_paused: false,
+            replay_age_ms: None,
+            latest_end: None,
+            port: 5432,
+            last_commit: None,
+        }
+    }
+
+    #[test]
+    fn two_in_recovery_are_compared_on_one_timeline_only() {
+        let compare = |old: Server, new: Server| both_in_recovery(("a", &old), ("b", &new));
+        assert!(matches!(compare(server(1, 100), server(1, 100)), Arrival::All(_)));
+        assert!(matches!(compare(server(1, 108), server(1, 100)), Arrival::NotYet(_)));
+        // It was promoted, took writes and was fenced; the other has more, of another past.
+        assert!(matches!(compare(server(2, 100), server(1, 900)), Arrival::Unknown(_)));
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_does_not_hold_nothing() {
+        let text =
+            format!("data=found\nversion=15\ncheckpoint_bytes=114\n== control\n{}", control_data::tests::PRINTED);
+        let Data::Found(cluster) = disk::parse(&text).expect("a disk").data else { panic!("no cluster") };
+        let (timeline, end) = (cluster.timeline(), cluster.end().expect("an end"));
+        let whole = Account { end: Some(end), ..Account::default() };
+        let nothing = Account::default();
+        assert_eq!(unaccounted(&cluster, Lsn(end.0 - 4096), timeline, &whole), None);
+        assert_eq!(unaccounted(&cluster, end, timeline, &nothing), None);
+        let missing = unaccounted(&cluster, Lsn(end.0 - (64 << 20)), timeline, &nothing);
+        assert!(missing.is_some_and(|why| why.contains("segments missing")));
+        assert!(unaccounted(&cluster, end, timeline + 1, &whole).is_some_and(|why| why.contains("timeline")));
     }
 }

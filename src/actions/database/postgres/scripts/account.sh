@@ -1,4 +1,5 @@
 # account DATA CONFIG BIN TIMELINE FROM: what the log holds from FROM on: its end, and its transactions' ends.
+[ -x "$3/pg_waldump" ] || { echo "there is no $3/pg_waldump" >&2; exit 1; }
 "$3/pg_waldump" -p "$1/pg_wal" -t "$4" -s "$5" 2>/dev/null | awk '
     match($0, /lsn: [0-9A-F]+\/[0-9A-F]+/) {
         lsn = substr($0, RSTART + 5, RLENGTH - 5)
