@@ -5,7 +5,8 @@ shift 5
 make_state
 [ -d "$state/job" ] || mkdir "$state/job" || fail "$state/job cannot be made"
 exec 9<"$state/job"
-flock -n 9 || fail "$(cat "$state/job/name") is still under way in $state"
+# A look holds it for a moment.
+flock -w 2 9 || fail "$(cat "$state/job/name") is still under way in $state"
 rm -f "$state/job/ended"
 printf '%s' "$name" >"$state/job/name"
 # shellcheck disable=SC2016  # the inner shell expands these

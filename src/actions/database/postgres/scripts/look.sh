@@ -7,7 +7,8 @@ if [ -d "$data.switchback" ]; then
     [ ! -f "$data.switchback/unusable" ] || say unusable "$(cat "$data.switchback/unusable")"
     if [ -f "$data.switchback/job/name" ]; then
         say job "$(cat "$data.switchback/job/name")"
-        if flock -n "$data.switchback/job" true; then
+        # Shared: two looks at once must not take one another for the job.
+        if flock -s -n "$data.switchback/job" true; then
             say job_state "$(cat "$data.switchback/job/ended" 2>/dev/null || echo died)"
         else
             say job_state running
