@@ -5,7 +5,7 @@ use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::{locking, owner, session};
-use crate::engine::event::{Event, Resolution, What};
+use crate::engine::event::{Event, Owner, Resolution, What};
 use crate::engine::ports::{Clock, Journal};
 use crate::engine::state::Stage;
 use crate::engine::verdict::Verdict;
@@ -39,12 +39,7 @@ pub fn run(common: &Common, run: &str, step: &str, verdict: ResolveAs, reason: &
         ResolveAs::NotDone => Resolution::NotDone,
         ResolveAs::Skip => Resolution::Skip,
     };
-    let by = owner.operator.clone();
-    let events = [
-        What::Resumed { by: owner, reason: Some(reason.to_owned()), accepted: serde_json::Value::Null },
-        What::Resolved { step: index, verdict, reason: reason.to_owned(), by },
-        What::Ended { verdict: Verdict::Stopped, reason: format!("`{step}` was resolved by hand; resume to go on") },
-    ];
+    let events = said(stage.as_ref(), index, verdict, reason, owner);
     for what in events {
         let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: state.now_ms, what };
         state.fold(&past.plan, &event).map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
@@ -54,4 +49,33 @@ pub fn run(common: &Common, run: &str, step: &str, verdict: ResolveAs, reason: &
     writer.release()?;
     session::say(&format!("`{step}` of run {id} is settled; go on with: switchback resume {id}"));
     Ok(Exit::Done)
+}
+
+/// A person's word as events. A new segment is begun only where one was cut off in the act: it makes of what failed
+/// something that was not looked at yet, of which nobody can say how it ended.
+fn said(stage: Option<&Stage>, step: usize, verdict: Resolution, reason: &str, owner: Owner) -> Vec<What> {
+    let by = owner.operator.clone();
+    let resumed = What::Resumed { by: owner, reason: Some(reason.to_owned()), accepted: serde_json::Value::Null };
+    let cut_off = matches!(stage, Some(Stage::Acting)).then_some(resumed);
+    let reason = reason.to_owned();
+    let ended =
+        What::Ended { verdict: Verdict::Stopped, reason: "a step was resolved by hand; resume to go on".to_owned() };
+    cut_off.into_iter().chain([What::Resolved { step, verdict, reason, by }, ended]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_cut_off_is_begun_anew() {
+        let begins = |stage: &Stage| {
+            let said = said(Some(stage), 0, Resolution::Done, "seen", owner::this_process());
+            matches!(said.first(), Some(What::Resumed { .. }))
+        };
+        assert!(begins(&Stage::Acting));
+        // A failed step that a new segment made *waiting* could not be resolved any more.
+        assert!(!begins(&Stage::Failed { why: "no".to_owned(), doubt: false }));
+        assert!(!begins(&Stage::InDoubt { why: "?".to_owned() }));
+    }
 }
