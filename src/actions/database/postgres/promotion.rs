@@ -12,6 +12,7 @@ use super::rows::{self, NewReceipt};
 use super::{programs, server, slots, way};
 use crate::actions::context::RunContext;
 use crate::engine::action::{ActionError, Evidence, Fault, Touch};
+use crate::runbook::bound::Mode;
 
 const SQL_MAX: Duration = Duration::from_secs(5);
 const CHECKPOINT_MAX: Duration = Duration::from_secs(1800);
@@ -129,7 +130,8 @@ pub async fn promote(
     let (history, made) = futures::join!(history(target, timeline), slots::make(target, &away, touch));
     let (history, made) = (history?, made?);
     let fork = history.last();
-    prove_lineage(target, &before, timeline, fork, end)?;
+    let proven =
+        prove_lineage(target.name(), before.in_recovery.then_some(before.timeline), timeline, fork, end, context.mode)?;
     let receipt = NewReceipt {
         system_identifier: before.system_identifier.clone(),
         timeline,
@@ -140,14 +142,14 @@ pub async fn promote(
     };
     rows::write_receipt(target, touch, &receipt, context).await?;
     let forked = fork.map_or_else(String::new, |(old, fork)| format!(", which left timeline {old} at {fork}"));
-    let proven = if end.is_some() { ", exactly where the old primary had ended" } else { "" };
-    let summary = format!("{} takes writes on timeline {timeline}{forked}{proven}", target.name());
+    let exactly = if proven { ", exactly where the old primary had ended" } else { "" };
+    let summary = format!("{} takes writes on timeline {timeline}{forked}{exactly}", target.name());
     Ok(Evidence::new(summary)
         .with("timeline", timeline)
         .with("fork", receipt.fork)
         .with("system_identifier", before.system_identifier)
         .with("promoted_ms", promoted_ms)
-        .with("fork_proven", end.is_some())
+        .with("fork_proven", proven)
         .with("slots_made", made))
 }
 
@@ -186,26 +188,46 @@ pub async fn history(member: &Member, timeline: u32) -> Result<History, ActionEr
     Ok(History::parse(&text))
 }
 
+/// Whether the new timeline left the old one exactly where the old primary ended; false where that is not known.
+/// In an emergency it may have left it earlier: what lies past that was counted, and accepted, before.
 fn prove_lineage(
-    target: &Member,
-    before: &server::Server,
+    name: &str,
+    before: Option<u32>,
     timeline: u32,
     fork: Option<(u32, Lsn)>,
     end: Option<(u32, Lsn, u64)>,
-) -> Result<(), ActionError> {
-    let name = target.name();
-    if before.in_recovery && timeline <= before.timeline {
+    mode: Mode,
+) -> Result<bool, ActionError> {
+    if let Some(before) = before.filter(|before| timeline <= *before) {
         return Err(ActionError::refused(format!(
-            "{name} takes writes on timeline {timeline}, and was on {} before",
-            before.timeline
+            "{name} takes writes on timeline {timeline}, and was on {before} before"
         )));
     }
-    let (Some((old, fork)), Some((was, end, segment))) = (fork, end) else { return Ok(()) };
-    if old != was || fork.past_header(segment) != end.past_header(segment) {
-        return Err(ActionError::refused(format!(
-            "{name} takes writes on timeline {timeline}, which left timeline {old} at {fork}, but the old primary ended at {end} on \
-             timeline {was}: compare the two before users write to it"
-        )));
+    let (Some((old, fork)), Some((was, end, segment))) = (fork, end) else { return Ok(false) };
+    if old == was && fork.past_header(segment) == end.past_header(segment) {
+        return Ok(true);
     }
-    Ok(())
+    if mode == Mode::Emergency {
+        return Ok(false);
+    }
+    Err(ActionError::refused(format!(
+        "{name} takes writes on timeline {timeline}, which left timeline {old} at {fork}, but the old primary ended at {end} on \
+         timeline {was}: compare the two before users write to it"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_emergency_may_leave_the_old_timeline_before_its_end() {
+        let end = Some((5, Lsn(0x58E_42F0), 16 << 20));
+        let prove = |fork, mode| prove_lineage("b-db", Some(5), 6, Some(fork), end, mode);
+        let (exact, short) = ((5, Lsn(0x58E_42F0)), (5, Lsn(0x58C_FED0)));
+        assert_eq!(prove(exact, Mode::Planned), Ok(true));
+        assert!(prove(short, Mode::Planned).is_err_and(|error| error.fault == Fault::Refused));
+        assert_eq!(prove(short, Mode::Emergency), Ok(false));
+        assert!(prove_lineage("b-db", Some(6), 6, Some(exact), end, Mode::Emergency).is_err());
+    }
 }
