@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::disk::Data;
 use super::member::Member;
 use super::programs;
 use crate::actions::ssh::{As, Output};
@@ -26,7 +27,13 @@ impl Member {
             Control::Systemd { unit } => {
                 self.host.touch_argv(touch, &words(&["systemctl", "start", unit]), As::User("root"), limit).await?
             }
-            Control::Commands(commands) => self.host.touch_argv(touch, &commands.start, As::Login, limit).await?,
+            Control::Commands(commands) => {
+                // Many a command calls it a failure when the server runs already.
+                if matches!(&self.disk().await?.data, Data::Found(cluster) if cluster.running.is_some()) {
+                    return Ok(());
+                }
+                self.host.touch_argv(touch, &commands.start, As::Login, limit).await?
+            }
         };
         output.stdout_or(&what).map(drop)
     }

@@ -265,8 +265,13 @@ async fn a_member_is_copied_anew_and_its_old_directory_kept() {
 async fn a_fence_and_a_detachment_are_taken_back() {
     let cluster = fresh(Mode::Planned).await;
     let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
-    for _ in 0..2 {
+    for started_meanwhile in [false, true] {
         assert!(matches!(cluster.fence(&touch, &a, Mode::Planned).await, Ok(Fence::Proven(_))));
+        if started_meanwhile {
+            // A supervisor that knows of no fence: the server comes up read-only, and must not stay so.
+            cluster.member(&a).expect("a member").start(&touch).await.expect("started");
+            assert_eq!(cluster.standing(&a).await.expect("a look").role, Role::Standby);
+        }
         println!("{}", cluster.detach(&touch, &b).await.expect("detached").summary);
         assert_eq!(cluster.standing(&b).await.expect("a look").follows, None);
         println!("{}", cluster.attach(&touch, &b, &a).await.expect("attached").summary);
