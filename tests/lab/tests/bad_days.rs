@@ -53,3 +53,23 @@ fn a_killed_server_is_fenced_and_what_was_lost_is_counted() {
     assert!(!seen.missing.is_empty(), "writes were held back, so some must be missing: the test lost its point");
     assert_eq!(seen.both, Vec::<serde_json::Value>::new(), "both sites took writes");
 }
+
+#[test]
+fn a_primary_that_answers_and_is_cut_off_from_the_other_is_left_before_its_end() {
+    let mut lab_ = Lab::fresh();
+    lab_.client_starts();
+    lab(&["hold-wal"]);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    // It is shut down in order, and its shutdown checkpoint at least never arrives: that must not stop the run
+    // between the promotion and the redirection.
+    let emergency = ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg"];
+    let mut accepted = emergency.to_vec();
+    accepted.extend(["--accept-data-loss", "orders", "--reason", "the sites do not see each other"]);
+    lab_.ok(&accepted);
+    assert_eq!((lab_.is_primary("a-db"), lab_.is_primary("b-db")), (None, Some(true)));
+    lab(&["release-wal"]);
+    lab_.ok(&["run", "rejoin", "--input", "site=dallas", "--yes"]);
+    lab_.is_at_rest("b-db", "a-db");
+    let seen = lab_.client_stops();
+    assert_eq!(seen.both, Vec::<serde_json::Value>::new(), "both sites took writes");
+}
