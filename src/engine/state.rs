@@ -276,6 +276,10 @@ impl RunState {
         self.stop_asked = false;
         self.asked = None;
         self.answers.retain(|_, answer| matches!(answer, Answer::Yes | Answer::Pass));
+        // Time that passed while nobody was there to try is not taken off what an undo may take.
+        if let Some(back_out) = &mut self.back_out {
+            back_out.began_ms = self.now_ms;
+        }
         let passed: Vec<bool> = plan
             .steps
             .iter()

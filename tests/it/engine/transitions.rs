@@ -2,7 +2,7 @@
 
 use switchback::engine::action::{ActionError, Applied, Evidence, Fault, Observed};
 use switchback::engine::event::{Event, Resolution, What};
-use switchback::engine::state::{How, RunState, Stage};
+use switchback::engine::state::{BackOut, How, RunState, Stage, UndoStage};
 use switchback::runbook::bound::Mode;
 
 use super::world::{owner, plan};
@@ -108,4 +108,26 @@ fn an_event_out_of_order_is_refused() {
     };
     assert!(state.fold(&plan, &event(1, 0)).is_err(), "a number was left out");
     assert!(RunState::new(&plan).fold(&plan, &event(0, 99)).is_err(), "there is no such step");
+}
+
+#[test]
+fn an_undo_that_is_resumed_late_has_its_whole_time_again() {
+    let plan = plan(Mode::Planned);
+    let mut state = RunState::new(&plan);
+    state.back_out = Some(BackOut { reason: "why".to_owned(), wave: None, began_ms: 0 });
+    state.steps[0].stage = Stage::Done { how: How::Did };
+    state.steps[0].attempts = 1;
+    state.steps[0].undo = UndoStage::Acting { attempt: 1 };
+    let hour = 3_600_000;
+    let error = ActionError::new(Fault::Transient, "it is just coming up");
+    let events = [
+        What::Resumed { by: owner(), reason: None, accepted: serde_json::Value::Null },
+        What::UndoIntended { step: 0, attempt: 2 },
+        What::UndoFailed { step: 0, error },
+    ];
+    for (seq, what) in (0..).zip(events) {
+        let event = Event { seq, at: jiff::Timestamp::UNIX_EPOCH, elapsed_ms: hour + seq, what };
+        state.fold(&plan, &event).expect("it follows");
+    }
+    assert!(matches!(state.steps[0].undo, UndoStage::Again { .. }), "{:?}", state.steps[0].undo);
 }
