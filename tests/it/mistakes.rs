@@ -135,8 +135,8 @@ fn in_a_runbook() {
     let edits = [
         // ---- names
         (
-            "do: {database.fence: {at: $from}}, within: 30s}\n\n  - phase: fence",
-            "do: {database.fence: {to: $from}}, within: 30s}\n\n  - phase: fence",
+            "do: {database.fence: {at: $from}}, within: 6m}\n\n  - phase: fence",
+            "do: {database.fence: {to: $from}}, within: 6m}\n\n  - phase: fence",
         ),
         ("do: {database.promote: {at: $to}}", "do: {database.promote: {at: $form}}"),
         ("do: {database.promote: {at: $to}}", "do: {database.promote: {at: $FROM_SITE}}"),
