@@ -30,7 +30,7 @@ pub async fn run(common: &Common, service: Option<&str>, apply: bool) -> Result<
         let site = primary(name, cluster).await?;
         let needs = if apply { made(name, cluster, &site).await? } else { looked(name, cluster, &site).await? };
         missing += needs.iter().filter(|need| need.present == Some(false)).count();
-        show(common, name, &site, &needs);
+        show(common, name, &site, &needs, apply);
     }
     if missing == 0 || apply {
         return Ok(Exit::Done);
@@ -67,11 +67,15 @@ async fn made(name: &ServiceName, cluster: &Cluster, site: &SiteName) -> Result<
     made.map_err(|error| Failure::new(Exit::Stopped, format!("`{name}` at {site}: {error}")).hint("switchback prepare"))
 }
 
-fn show(common: &Common, name: &ServiceName, site: &SiteName, needs: &[Need]) {
+fn show(common: &Common, name: &ServiceName, site: &SiteName, needs: &[Need], made: bool) {
     if common.format == Format::Json {
         for need in needs {
             json::print(&json!({"schema": "switchback/need/1", "service": name, "site": site, "need": need}));
         }
+        return;
+    }
+    if made && needs.is_empty() {
+        session::say(&format!("-- {name} at {site}: nothing is missing"));
         return;
     }
     session::say(&format!("-- {name} at {site}"));
@@ -81,6 +85,7 @@ fn show(common: &Common, name: &ServiceName, site: &SiteName, needs: &[Need]) {
         for need in needs.iter().filter(|need| need.database == database) {
             let state = match need.present {
                 Some(true) => "there",
+                Some(false) if made => "made",
                 Some(false) => "MISSING",
                 None => "cannot be seen",
             };

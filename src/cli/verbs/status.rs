@@ -127,7 +127,8 @@ fn fence_words(row: &Row) -> String {
 }
 
 fn print_runs(common: &Common, estate: &Estate) -> Result<(), Failure> {
-    let store = session::open_store(common)?;
+    // A look makes no state directory.
+    let Some(store) = session::open_store_if_there(common) else { return Ok(()) };
     if let Some(past) = session::unfinished_run(&store, &estate.name)? {
         let state = super::runs::state_word(&store, &past);
         session::say(&format!("  run {} ({}) is unfinished: {state}", past.row.id, past.plan.title));
