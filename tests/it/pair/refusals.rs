@@ -119,3 +119,32 @@ async fn only_the_root_of_a_refusal_is_told() {
     let blocked: Vec<&str> = rehearsal.blocked().map(|(index, _)| maker.plan.steps[index].id.as_str()).collect();
     assert_eq!(blocked, ["shut-out/orders", "promote.1/orders"], "what only waits for these is not told again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_looks_at_the_fence_itself() {
+    // Everything has arrived and nobody writes, but a start would make the old primary writable again.
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let world = Shared::new(World::new(Vec::new()));
+    {
+        let mut world = world.world();
+        world.replicate(1, usize::MAX);
+        (world.members[0].running, world.members[0].clean) = (false, true);
+    }
+    let actions = maker.actions(&world);
+    let observed = step(&actions, &maker, "database.promote").observe().await;
+    assert!(matches!(&observed, Ok(Observed::Blocked { reason, .. }) if reason.contains("fenced")), "{observed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promotion_looks_at_the_arrival_itself() {
+    // The old primary is fenced, and its last writes never left it.
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let world = Shared::new(World::new(Vec::new()));
+    {
+        let mut world = world.world();
+        (world.members[0].running, world.members[0].clean, world.members[0].signal) = (false, true, true);
+    }
+    let actions = maker.actions(&world);
+    let observed = step(&actions, &maker, "database.promote").observe().await;
+    assert!(matches!(&observed, Ok(Observed::Blocked { .. })), "{observed:?}");
+}
