@@ -236,5 +236,6 @@ async fn an_old_primary_that_somebody_starts_between_a_death_and_the_resume_is_f
             }
         }
     }
-    assert!(done > 10 && back > 1 && asked == 1, "{done} went on, {back} went back, {asked} asked");
+    // Without a new look at the fence only 14 would go on: the promotion itself would refuse, and the run go back.
+    assert!(done > 20 && back > 1 && asked == 1, "{done} went on, {back} went back, {asked} asked");
 }
