@@ -43,7 +43,6 @@ pub struct BackOut {
     pub reason: String,
     /// The wave that goes back; `None` when everything that may goes back.
     pub wave: Option<u32>,
-    pub began_ms: u64,
 }
 
 /// An event that cannot follow on what came before it.
@@ -147,7 +146,7 @@ impl RunState {
             What::BackOutBegan { reason, wave, .. } => {
                 self.ended = None;
                 self.stop_asked = false;
-                self.back_out = Some(BackOut { reason: reason.clone(), wave: *wave, began_ms: self.now_ms });
+                self.back_out = Some(BackOut { reason: reason.clone(), wave: *wave });
             }
             What::Looked { step, .. }
             | What::LookFailed { step, .. }
@@ -206,12 +205,15 @@ impl RunState {
                 }
             },
             (What::ActFailed { error, .. }, Stage::Acting) => record.act_failed(step, error, now_ms),
-            (What::UndoIntended { attempt, .. }, _) => record.undo = UndoStage::Acting { attempt: *attempt },
+            (What::UndoIntended { attempt, .. }, _) => {
+                record.undo = UndoStage::Acting { attempt: *attempt };
+                record.undo_began_ms.get_or_insert(now_ms);
+            }
             (What::Undone { evidence, .. }, _) if matches!(record.undo, UndoStage::Acting { .. }) => {
                 record.undo = UndoStage::Undone;
                 record.evidence = evidence.clone();
             }
-            (What::UndoFailed { error, .. }, _) => record.undo_failed(step, error, self.back_out.as_ref(), now_ms)?,
+            (What::UndoFailed { error, .. }, _) => record.undo_failed(step, error, now_ms)?,
             (What::Resolved { verdict, reason, .. }, Stage::Failed { .. } | Stage::InDoubt { .. }) => match verdict {
                 Resolution::Done => record.settle(Stage::Done { how: How::Resolved }, now_ms),
                 Resolution::NotDone => record.reopen(Stage::Waiting),
@@ -276,10 +278,6 @@ impl RunState {
         self.stop_asked = false;
         self.asked = None;
         self.answers.retain(|_, answer| matches!(answer, Answer::Yes | Answer::Pass));
-        // Time that passed while nobody was there to try is not taken off what an undo may take.
-        if let Some(back_out) = &mut self.back_out {
-            back_out.began_ms = self.now_ms;
-        }
         let passed: Vec<bool> = plan
             .steps
             .iter()
@@ -303,6 +301,8 @@ impl RunState {
                 }
                 Stage::Done { .. } | Stage::Missed { .. } => {}
             }
+            // Time that passed while nobody was there to try is not taken off what an undo may take.
+            record.undo_began_ms = None;
             match record.undo.clone() {
                 UndoStage::Acting { attempt } | UndoStage::Again { attempt, .. } => {
                     let why = "the run was cut off while it took this back".to_owned();

@@ -4,7 +4,6 @@
 
 use super::action::{ActionError, Evidence, Fault, Observed};
 use super::plan::PlanStep;
-use super::state::BackOut;
 use crate::base::quantity::spoken;
 use crate::runbook::signature::Effect;
 
@@ -32,6 +31,9 @@ pub struct StepRecord {
     /// What was last seen.
     pub evidence: Evidence,
     pub undo: UndoStage,
+    /// When it was first taken back in this segment of the run: its time for that counts from here, whatever
+    /// those before it took.
+    pub undo_began_ms: Option<u64>,
 }
 
 /// Where a step is.
@@ -114,6 +116,7 @@ impl StepRecord {
             before: None,
             evidence: Evidence::default(),
             undo: UndoStage::No,
+            undo_began_ms: None,
         }
     }
 
@@ -237,18 +240,12 @@ impl StepRecord {
         }
     }
 
-    pub(super) fn undo_failed(
-        &mut self,
-        step: &PlanStep,
-        error: &ActionError,
-        back_out: Option<&BackOut>,
-        now_ms: u64,
-    ) -> Result<(), String> {
+    pub(super) fn undo_failed(&mut self, step: &PlanStep, error: &ActionError, now_ms: u64) -> Result<(), String> {
         let UndoStage::Acting { attempt } = self.undo else {
             return Err("an undo failed that was not under way".to_owned());
         };
         let why = error.message.clone();
-        let began_ms = back_out.map_or(now_ms, |back_out| back_out.began_ms);
+        let began_ms = self.undo_began_ms.unwrap_or(now_ms);
         // An undo has a time budget of its own: as long as the step, but never less than a minute.
         let budget_ms = step.within_ms.max(60_000);
         let give_up = error.fault == Fault::Refused || now_ms.saturating_sub(began_ms) >= budget_ms;

@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 
 use super::port::{Fence, Role};
 use super::situation::Situation;
+use crate::base::name::SiteName;
 use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, FactKind, Observed, Touch};
 use crate::runbook::bound::Mode;
 
@@ -26,6 +27,26 @@ impl Fencing {
             Err(error) => format!("whether `{service}` at {to} receives from {at} cannot be seen: {error}"),
         };
         Ok(Some(self.0.blocked_until(FactKind::Following, to, reason)))
+    }
+
+    /// Whether the member at a site stayed a follower. Of one that cannot be seen only a person can know that:
+    /// what is *seen* to take writes is never passed over.
+    async fn nobody_was_promoted(&self, site: &SiteName) -> Result<(), ActionError> {
+        let Situation { service, at, database, context } = &self.0;
+        match database.doubt_that_it_followed(site).await {
+            Ok(None) => Ok(()),
+            Ok(Some(doubt)) => Err(ActionError::refused(format!(
+                "`{service}` stays fenced at {at}: the member at {site} is not seen to be in recovery ({doubt})"
+            ))),
+            Err(_) if context.accepted.unfenced.contains_key(site) => Ok(()),
+            Err(error) => Err(ActionError::new(
+                error.fault,
+                format!(
+                    "`{service}` stays fenced at {at}, since nothing shows that {site} was not promoted: {error}; cut its \
+                     host off by hand, then `switchback rollback --accept-unfenced {site} --reason …`"
+                ),
+            )),
+        }
     }
 }
 
@@ -71,13 +92,7 @@ impl Action for Fencing {
         Box::pin(async move {
             // An old primary is started only while nobody can have been promoted.
             for site in self.0.elsewhere() {
-                let standing = self.0.database.standing(&site).await?;
-                if standing.role != Role::Standby {
-                    return Err(ActionError::refused(format!(
-                        "`{}` stays fenced at {}: the member at {site} is not seen to be in recovery ({})",
-                        self.0.service, self.0.at, standing.summary
-                    )));
-                }
+                self.nobody_was_promoted(&site).await?;
             }
             self.0.database.unfence(touch, &self.0.at).await
         })

@@ -40,6 +40,14 @@ pub trait Eyes: fmt::Debug + Send + Sync {
     fn promotion_rest<'a>(&'a self, _site: &'a SiteName) -> Answer<'a, Option<String>> {
         Box::pin(async { Ok(None) })
     }
+    /// Why the member at a site may have been promoted, for all that can be seen; `None` when it is proven to
+    /// have stayed a follower, also one that has stopped since. A kind that can tell that from the disk says so.
+    fn doubt_that_it_followed<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let standing = self.standing(site).await?;
+            Ok((standing.role != Role::Standby).then_some(standing.summary))
+        })
+    }
     /// What role changes of ours have left over, a sentence each.
     fn leftovers(&self) -> Answer<'_, Vec<String>>;
 }

@@ -140,6 +140,13 @@ impl Eyes for SimDatabase {
             Ok(member.test_rows.contains(&(member.timeline, row == Row::Marker)).then(|| Evidence::new("there")))
         }))
     }
+    fn doubt_that_it_followed<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
+        let at = index(site);
+        Box::pin(self.0.call("doubt_that_it_followed", at, move |world| {
+            let member = &world.members[at];
+            Ok((!(member.recovery && member.signal)).then(|| "it was promoted".to_owned()))
+        }))
+    }
     fn leftovers(&self) -> Answer<'_, Vec<String>> {
         Box::pin(async { Ok(Vec::new()) })
     }

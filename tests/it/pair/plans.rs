@@ -172,6 +172,11 @@ impl Maker {
         self.context.accepted = Accepted::default();
     }
 
+    /// Vouches for a site that cannot be seen.
+    pub fn accept_unfenced(&mut self, name: &str) {
+        self.context.accepted.unfenced.insert(site(name), "its host is off".to_owned());
+    }
+
     /// The plan's actions on this world.
     pub fn actions(&self, world: &Shared) -> Vec<Box<dyn Action>> {
         let database: Arc<dyn Database> = Arc::new(SimDatabase(world.clone()));

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use switchback::actions::database::port::Database;
 use switchback::engine::action::{Action, Fault, Observed};
 use switchback::engine::rehearsal::{Foreseen, rehearse};
+use switchback::engine::verdict::Verdict;
 
 use super::database::SimDatabase;
 use super::plans::{Order, maker};
 use super::sweeps::to_the_end;
-use super::world::{Shared, World};
-use crate::engine::world::TestClock;
+use super::world::{HostToo, Shared, World};
+use crate::engine::world::{End, Paper, TestClock, run_process};
 
 fn step<'a>(actions: &'a [Box<dyn Action>], maker: &super::plans::Maker, name: &str) -> &'a dyn Action {
     let index = maker.plan.steps.iter().position(|step| step.action.name == name).expect("in the plan");
@@ -147,4 +148,61 @@ async fn a_promotion_looks_at_the_arrival_itself() {
     let actions = maker.actions(&world);
     let observed = step(&actions, &maker, "database.promote").observe().await;
     assert!(matches!(&observed, Ok(Observed::Blocked { .. })), "{observed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_dies_behind_the_fence_does_not_take_both_sites_down() {
+    // The old primary is fenced, and then the only other member is gone: the old one must serve again.
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let calm = to_the_end(&maker, &Shared::new(World::new(Vec::new())), None).await.calls;
+    let mut home = 0;
+    for at in 0..calm {
+        let world = Shared::new(World::new(Vec::new()));
+        world.world().standby_dies_at = Some((at, HostToo::Lives));
+        let ended = to_the_end(&maker, &world, None).await;
+        let world = world.world();
+        let story = world.story.join("\n");
+        assert!(world.broken.is_empty() && world.lost().is_empty(), "{:?}\n{story}", world.broken);
+        match ended.verdict {
+            Verdict::BackedOut | Verdict::Refused => {
+                assert!(world.is_writable(0), "dies at {at}: nobody serves\n{story}");
+                home += 1;
+            }
+            // It died after the intention to promote it: from there nothing starts the old primary by itself.
+            Verdict::InDoubt | Verdict::Stopped => assert_eq!(world.promotions, 0, "dies at {at}\n{story}"),
+            Verdict::Done => assert!(world.is_writable(1), "dies at {at}\n{story}"),
+            other => panic!("{other:?}: dies at {at}\n{story}"),
+        }
+    }
+    assert!(home > 12, "{home} runs went home");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_may_vouch_for_a_standby_that_is_gone_with_its_host() {
+    let mut maker = maker(Order::Failover, "dallas", "nuremberg");
+    let calm = to_the_end(&maker, &Shared::new(World::new(Vec::new())), None).await.calls;
+    let mut vouched = 0;
+    for at in 0..calm {
+        maker.accept_nothing();
+        let world = Shared::new(World::new(Vec::new()));
+        world.world().standby_dies_at = Some((at, HostToo::Dies));
+        let mut journal = Paper::default();
+        let dead = || false;
+        let end = run_process(&maker.plan, maker.actions(&world), &dead, &mut journal).await;
+        let fenced = !world.world().is_writable(0);
+        if end != End::Verdict(Verdict::Stopped) || !fenced || world.world().promotions > 0 {
+            continue;
+        }
+        maker.accept_unfenced("nuremberg");
+        let end = run_process(&maker.plan, maker.actions(&world), &dead, &mut journal).await;
+        let story = world.world().story.join("\n");
+        if world.world().is_writable(0) {
+            assert_eq!(end, End::Verdict(Verdict::BackedOut), "gone at {at}\n{story}");
+            vouched += 1;
+        } else {
+            // The intention to promote was on disk.
+            assert_ne!(end, End::Verdict(Verdict::BackedOut), "gone at {at}\n{story}");
+        }
+    }
+    assert!(vouched >= 3, "{vouched} runs went home on a person's word");
 }

@@ -63,6 +63,16 @@ pub struct World {
     /// At this call somebody promotes `nuremberg` by hand, if it is in recovery and `dallas` does not serve.
     pub promoted_by_hand_at: Option<usize>,
     pub was_promoted_by_hand: bool,
+    /// At this call the standby at `nuremberg` dies, and its host with it or not, if it is in recovery then.
+    pub standby_dies_at: Option<(usize, HostToo)>,
+    pub standby_died: bool,
+}
+
+/// Whether the host of a server dies with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostToo {
+    Dies,
+    Lives,
 }
 
 impl World {
@@ -100,6 +110,8 @@ impl World {
             story: Vec::new(),
             promoted_by_hand_at: None,
             was_promoted_by_hand: false,
+            standby_dies_at: None,
+            standby_died: false,
         }
     }
 
@@ -150,6 +162,19 @@ impl World {
         (self.members[1].recovery, self.members[1].follows) = (false, None);
         self.members[1].timeline += 1;
         self.was_promoted_by_hand = true;
+    }
+
+    fn standby_dies(&mut self) {
+        let Some((_, host)) = self.standby_dies_at.filter(|(at, _)| *at <= self.calls && !self.standby_died) else {
+            return;
+        };
+        if !self.members[1].recovery {
+            return;
+        }
+        self.story.push(format!("    the standby dies; its host {host:?}"));
+        self.members[1].running = false;
+        self.members[1].reachable = host == HostToo::Lives;
+        self.standby_died = true;
     }
 
     pub fn replicate(&mut self, at: At, most: usize) {
@@ -220,6 +245,7 @@ impl Shared {
         if name != "unfence" {
             world.by_hand();
         }
+        world.standby_dies();
         world.calls += 1;
         world.pass();
         let say = |fault, text: &str| ActionError::new(fault, format!("{name} at {}: {text}", SITES[at]));

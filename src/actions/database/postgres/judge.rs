@@ -33,6 +33,20 @@ pub fn standing(member: &Member, seen: &Seen) -> Result<Standing, ActionError> {
     }
 }
 
+/// Why a member may have been promoted; `None` when it is in recovery, or was when it stopped or died, and any
+/// start of it would be in recovery again.
+pub fn doubt_that_it_followed(member: &Member, seen: &Seen) -> Result<Option<String>, ActionError> {
+    if let (Err(_), Some(cluster)) = (&seen.server, seen.cluster())
+        && cluster.running.is_none()
+        && cluster.standby_signal
+        && matches!(cluster.control.state, ClusterState::InArchiveRecovery | ClusterState::ShutDownInRecovery)
+    {
+        return Ok(None);
+    }
+    let standing = standing(member, seen)?;
+    Ok((standing.role != Role::Standby).then_some(standing.summary))
+}
+
 fn both(member: &Member, server: &ActionError, disk: &ActionError) -> ActionError {
     let fault = if server.fault == Fault::Refused { Fault::Refused } else { disk.fault };
     ActionError::new(fault, format!("{} cannot be looked at: {server}; {disk}", member.name()))

@@ -167,6 +167,12 @@ impl Eyes for Cluster {
             Ok(lacks.then(|| "its receipt, and perhaps the others' slots, are missing".to_owned()))
         })
     }
+    fn doubt_that_it_followed<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let member = self.member(site)?;
+            judge::doubt_that_it_followed(member, &member.look().await?)
+        })
+    }
     fn leftovers(&self) -> Answer<'_, Vec<String>> {
         Box::pin(async move {
             let found = self.all_leftovers().await?;

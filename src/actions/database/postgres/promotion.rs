@@ -78,7 +78,10 @@ pub async fn attach(member: &Member, leader: &Member, touch: &Touch) -> Result<E
     output.stdout_or(&format!("{}: telling it to follow {} again", member.name(), leader.name()))?;
     let began = Instant::now();
     loop {
-        let server = server::look(&member.link).await?;
+        let server = match server::look(&member.link).await {
+            Ok(server) => server,
+            Err(error) => return told_on_disk(member, leader).await.ok_or(error),
+        };
         if server.told_to_follow != Some(false) {
             return Ok(Evidence::new(format!(
                 "{} follows {} again, as soon as that serves",
@@ -95,6 +98,15 @@ pub async fn attach(member: &Member, leader: &Member, touch: &Touch) -> Result<E
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// One that does not run will follow when it is started: its settings say so, and there is no more to be had of it.
+async fn told_on_disk(member: &Member, leader: &Member) -> Option<Evidence> {
+    let disk = member.disk().await.ok()?;
+    let Data::Found(cluster) = disk.data else { return None };
+    (cluster.running.is_none() && cluster.starts_read_only() && cluster.follows.is_some()).then(|| {
+        Evidence::new(format!("{} does not run; it follows {} again when it is started", member.name(), leader.name()))
+    })
 }
 
 /// Promotes; proves that the new timeline left the old one where the old primary had ended; makes the others'

@@ -4,8 +4,11 @@
 pid=$(postmaster)
 if [ -n "$pid" ]; then
     case $(cluster_state) in
-        # An archiver holds it up; it is going away.
-        'shut down') "$bin/pg_ctl" stop -D "$data" -w -s -t 20 -m fast >/dev/null 2>&1 ;;
+        # An archiver holds it up. Everything is on disk, so nothing is lost when it is not waited for.
+        'shut down')
+            "$bin/pg_ctl" stop -D "$data" -w -s -t 2 -m fast >/dev/null 2>&1 ||
+                "$bin/pg_ctl" stop -D "$data" -w -s -t 10 -m immediate >/dev/null 2>&1
+            ;;
         # Something started it while it was fenced: it came up read-only, and would stay so.
         'in archive recovery' | 'in crash recovery')
             [ -f "$data/standby.signal" ] || fail "$data is in recovery, and not by the fence; it is left as it is"
