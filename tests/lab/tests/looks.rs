@@ -171,3 +171,48 @@ fn a_leftover_slot_is_dropped_on_the_way_back() {
     assert_eq!(lab_.sql("a-db", slots), "switchback_b_db");
     assert_eq!(lab_.sql("b-db", slots), "", "what was left over at the member that led is gone");
 }
+
+#[test]
+fn a_plan_finds_too_little_disk_for_a_rebuild() {
+    let lab_ = Lab::fresh();
+    let own = lab_.state.path().join("rebuild.yaml");
+    std::fs::write(&own, REBUILD).expect("written");
+    let own = own.to_str().expect("a path");
+    lab(&["pg-stop", "b-db"]);
+    let order = ["plan", own, "--input", "site=nuremberg"];
+    lab_.ok(&order);
+    bloat(&lab_, "a-db");
+    let said = lab_.exits(&order, 4);
+    assert!(said.stderr.contains("would have to be copied anew"), "{}", said.stderr);
+    assert!(said.stderr.contains("MiB are free there and"), "{}", said.stderr);
+    // Where a copy is not needed yet, it is to be known beforehand.
+    lab(&["pg-start", "b-db"]);
+    bloat(&lab_, "b-db");
+    let said = lab_.run(&["plan", "failover", "--to", "nuremberg"]);
+    let warned =
+        said.stdout.contains("ever had to be copied anew") || said.stderr.contains("ever had to be copied anew");
+    assert!(warned, "{}\n{}", said.stdout, said.stderr);
+}
+
+/// A file without content in the shop's database, larger than any disk of these machines: a server counts it.
+fn bloat(lab_: &Lab, host: &str) {
+    let data = lab_.sql(host, "show data_directory");
+    let folder = lab_.sql(host, "select 'base/' || oid from pg_database where datname = 'shop'");
+    let ballast = std::fs::File::create(Path::new(&data).join(folder).join("ballast")).expect("the lab's user");
+    ballast.set_len(8 << 40).expect("a file may have holes");
+}
+
+const REBUILD: &str = "\
+runbook: rebuild
+format: 1
+title: Make $site anew
+modes: [planned]
+inputs:
+  site: {type: site, help: The site to be made anew.}
+phases:
+  - phase: rebuild
+    title: Databases at $site are copied anew
+    confirm: The directories at $site are replaced.
+    steps:
+      - {id: copy, for_each: database, do: {database.follow: {at: $site, by: copy}}, within: 10m}
+";
