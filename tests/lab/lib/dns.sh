@@ -75,6 +75,7 @@ make_bind() {
 @   IN NS  ns.shop.internal.
 ns  IN A   $bind_address
 ${database_name%%.*} $ttl IN A $(address_of a-db)
+${wiki_name%%.*} $ttl IN A $(address_of a-db)
 ZONE
     cat >"$folder/named.conf" <<CONFIG
 include "$folder/tsig.key";

@@ -19,6 +19,8 @@ make_keys() {
     secret orders
     secret shop
     secret replicator
+    secret wiki
+    secret wiki-replicator
     secret pdns
     install -m 600 /dev/null "$dir/secrets/tsig.key"
     printf 'key "switchback." {\n\talgorithm hmac-sha256;\n\tsecret "%s";\n};\n' \

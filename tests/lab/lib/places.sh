@@ -9,12 +9,14 @@ all_hosts=(a-db a-web b-db b-web dns)
 
 ssh_port=2222
 pg_port=5432
+mariadb_port=13306
 http_port=8080
 app_port=9000
 pdns_port=5300
 api_port=8081
 entry_name=www.shop.test
 database_name=db.shop.internal
+wiki_name=wiki.shop.internal
 
 number=${SWITCHBACK_LAB_NUMBER:-77}
 if [[ ! $number =~ ^[0-9]{1,3}$ ]] || ((10#$number < 2 || 10#$number > 250)); then

@@ -4,15 +4,16 @@
 lab_status() {
     (($# == 0)) || misuse "status takes no argument"
     need_lab
-    local host
+    local host name
     printf 'lab %s in %s, %s, %s\n' "$number" "$dir" "$mode" "$layout"
     printf '%-6s %-10s %-12s %-5s %s\n' host site address ssh serves
     for host in "${ssh_hosts[@]}"; do
         printf '%-6s %-10s %-12s %-5s %s\n' "$host" "$(site_of "$host")" "$(address_of "$host")" \
             "$(up_or_down answers "$(address_of "$host")" "$ssh_port")" "$(serves "$host")"
     done
-    printf '%s -> %s\n%s -> %s\n' "$entry_name" "$(asked "$entry_name" || echo nothing)" \
-        "$database_name" "$(asked "$database_name" || echo nothing)"
+    for name in "$entry_name" "$database_name" "$wiki_name"; do
+        printf '%s -> %s\n' "$name" "$(asked "$name" || echo nothing)"
+    done
 }
 
 up_or_down() { if "$@"; then printf up; else printf down; fi; }
@@ -20,6 +21,7 @@ up_or_down() { if "$@"; then printf up; else printf down; fi; }
 serves() {
     if is_db_host "$1"; then
         printf 'postgres: %s' "$(postgres_role "$1")"
+        ! has_mariadb || printf ', mariadb: %s' "$(mariadb_role "$1")"
     else
         printf 'web: %s' "$(up_or_down web_answers "$1")"
     fi

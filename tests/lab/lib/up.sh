@@ -2,7 +2,7 @@
 # Up, down and reset: the life of a whole lab.
 
 lab_up() {
-    local began=${EPOCHREALTIME/./} host
+    local began=${EPOCHREALTIME/./} host making
     case ${1-} in
         '') mode=loopback ;;
         --hosts) mode=hosts ;;
@@ -34,6 +34,7 @@ lab_up() {
     install -D -m 755 -t "$dir/bin" "$programs/lab-shop" "$programs/lab-client"
     for host in "${ssh_hosts[@]}"; do make_sshd "$host"; done
     for host in "${web_hosts[@]}"; do make_web "$host"; done
+    ! has_mariadb || for host in "${db_hosts[@]}"; do make_mariadb_folder "$host"; done
     make_dns
     write_estate
     for host in "${ssh_hosts[@]}"; do own "$dir/$host"; done
@@ -43,7 +44,9 @@ lab_up() {
         start_sshd "$host"
         sshd_answers "$host"
     done
+    ! has_mariadb || { make_mariadb & making=$!; }
     make_databases
+    ! has_mariadb || wait "$making" || exit 1
     for host in "${all_hosts[@]}"; do fell_host "$host"; done
     keep_template
     start_all
@@ -65,11 +68,14 @@ keep_template() {
 }
 
 start_all() {
-    local host
+    local host starting
     for host in "${all_hosts[@]}"; do raise_host "$host"; done
     start_dns
     for host in "${ssh_hosts[@]}"; do start_sshd "$host"; done
     for host in "${ssh_hosts[@]}"; do sshd_answers "$host"; done
+    # Beside PostgreSQL, which takes longer.
+    ! has_mariadb || { start_mariadb a-db && start_mariadb b-db &&
+        { wait_until 15 replicates a-db b-db || fail "MariaDB of b-db does not follow a-db; see $(mariadb_log b-db)"; } & starting=$!; }
     # The primary first: a standby that finds nobody waits five seconds before it asks again.
     start_postgres a-db
     start_postgres b-db
@@ -77,6 +83,7 @@ start_all() {
     for host in "${web_hosts[@]}"; do
         wait_until 10 web_answers "$host" || fail "the web server of $host does not answer; see $dir/$host/*.log"
     done
+    ! has_mariadb || wait "$starting" || exit 1
     wait_until 10 dns_answers || fail "the name servers do not answer; see $dir/dns/*.log"
     wait_until 15 streams a-db b-db || fail "b-db does not stream from a-db; see $(pg_log_of b-db)"
 }
