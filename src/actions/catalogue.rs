@@ -2,7 +2,7 @@
 //! `docs/actions.md`, the JSON Schema of runbooks and the order check.
 
 use crate::runbook::signature::ArgumentKind::{Argv, Count, Duration, Look, OneOf, Site, Text};
-use crate::runbook::signature::FactKind::{CaughtUp, Detached, Fenced, Following, Led, Promoted};
+use crate::runbook::signature::FactKind::{Accounted, CaughtUp, Detached, Fenced, Following, Led, Promoted};
 use crate::runbook::signature::Whereabouts::{Argument as At, Elsewhere};
 use crate::runbook::signature::{Argument, ArgumentKind, Effect, FactAt, FactKind, Noun, Signature, Undo, Whereabouts};
 
@@ -142,6 +142,35 @@ pub const CATALOGUE: &[Signature] = &[
         arguments: &[AT, required("label", Text, "begins the folder's name")],
         effect: Effect::Idempotent,
         guard: true,
+        undo: Undo::Nothing,
+        needs: &[],
+        gives: &[],
+        within: "4h",
+    },
+    Signature {
+        name: "database.account",
+        summary: "save what this site wrote and the other never got, before anything discards it",
+        done: "where the member has transactions that the one that serves lacks, a folder beside the data directory holds \
+               the log since the two parted, the list of those transactions and their rows as SQL that can be carried \
+               out again, with checksums, and says what could not be recovered; where it has none, there is nothing to save",
+        noun: Some(Noun::Database),
+        arguments: &[AT],
+        effect: Effect::Idempotent,
+        guard: true,
+        undo: Undo::Nothing,
+        needs: &[],
+        gives: &[fact(Accounted, At("at"))],
+        within: "4h",
+    },
+    Signature {
+        name: "database.tables_equal",
+        summary: "compare every table at this site with the one that serves, part by part",
+        done: "the member follows, and the checksum of each part of each table is the same at both while nobody changed \
+               the part; a part that is changed all the while is named and not counted as equal",
+        noun: Some(Noun::Database),
+        arguments: &[AT],
+        effect: Effect::Look,
+        guard: false,
         undo: Undo::Nothing,
         needs: &[],
         gives: &[],

@@ -125,6 +125,7 @@ impl fmt::Display for Fact {
             FactKind::Promoted => write!(f, "`{service}` takes writes at {site}"),
             FactKind::Led => write!(f, "users of `{service}` are led to {site}"),
             FactKind::Following => write!(f, "`{service}` follows at {site}"),
+            FactKind::Accounted => write!(f, "what only {site} wrote to `{service}` is saved"),
         }
     }
 }

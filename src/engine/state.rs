@@ -316,7 +316,7 @@ impl RunState {
 }
 
 fn rests_promotion_on(step: &PlanStep) -> bool {
-    step.gives.iter().any(|fact| fact.kind != FactKind::Following)
+    step.gives.iter().any(|fact| !matches!(fact.kind, FactKind::Following | FactKind::Accounted))
 }
 
 /// Whether every step before this one that cannot be undone is done, and there is one.

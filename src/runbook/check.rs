@@ -67,6 +67,7 @@ pub(super) fn procedure(loading: &mut Loading<'_>, about: &str, claim: Option<&A
             FactKind::Promoted => "promotes",
             FactKind::Led => "leads users",
             FactKind::Following => "makes anything follow",
+            FactKind::Accounted => "saves what was lost",
         };
         loading.problem(claim.extent, about, &format!("is said to be {shown}, but no step of it {what}"));
     }

@@ -168,6 +168,9 @@ fn sentence(
         (FactKind::Following, _) => {
             format!("needs `{service}` to follow at {place}, and no earlier step sees to it")
         }
+        (FactKind::Accounted, _) => {
+            format!("needs what only {place} wrote to `{service}` to be saved, and no earlier step sees to it")
+        }
         (FactKind::Led, _) => {
             format!("needs the users of `{service}` at {place}, and no earlier step leads them there")
         }

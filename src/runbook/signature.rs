@@ -124,6 +124,8 @@ pub enum FactKind {
     Led,
     /// It receives what the one that serves writes.
     Following,
+    /// What only it wrote is saved, or there is no such thing.
+    Accounted,
 }
 
 impl Noun {

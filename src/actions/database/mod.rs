@@ -3,6 +3,7 @@
 //! The actions are thin: they ask the port how things stand and say what follows from it. What *fenced*
 //! or *arrived* means for a kind of database, and how it is proven, is the adapter's.
 
+mod account;
 mod arrived;
 mod caught_up;
 mod detach;
@@ -17,6 +18,7 @@ mod prepare;
 mod promote;
 mod ready;
 mod situation;
+mod tables_equal;
 mod tidy;
 mod write_test;
 
@@ -84,6 +86,8 @@ pub fn make(
             let KeepAt { at, label } = serde_json::from_value(arguments).map_err(wrong)?;
             Box::new(keep_aside::KeepAside { situation: situation(at)?, label })
         }
+        "database.account" => Box::new(account::Accounting(at(arguments)?)),
+        "database.tables_equal" => Box::new(tables_equal::TablesEqual::new(at(arguments)?)),
         "database.caught_up" => Box::new(caught_up::CaughtUp(at(arguments)?)),
         "database.marker_seen" => Box::new(marker_seen::MarkerSeen(at(arguments)?)),
         "database.tidy" => Box::new(tidy::Tidy { service: service.clone(), database }),

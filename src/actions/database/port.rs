@@ -34,6 +34,19 @@ pub trait Eyes: fmt::Debug + Send + Sync {
     fn way_to_follow<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, by: By) -> Answer<'a, Way>;
     /// Whether there is something at `site` that following `leader` would destroy, and whether it is kept already.
     fn keepsake<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Keepsake>;
+    /// Whether the member at `site` wrote what never reached the one at `leader`, and whether the account of it is taken.
+    fn lost_writes<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Account>;
+    /// What there is to compare between the leader and the member at `site`, which follows it; in a fixed order.
+    fn tables<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Vec<Table>>;
+    /// Compares the next part of a table, beginning where the part before said that it ended (`None`: at its beginning).
+    /// A call takes seconds, not minutes.
+    fn compare<'a>(
+        &'a self,
+        site: &'a SiteName,
+        leader: &'a SiteName,
+        table: &'a Table,
+        from: Option<&'a str>,
+    ) -> Answer<'a, Part>;
     /// Whether this kind of row, written on the leader's present timeline, can be read at `site`.
     fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>>;
     /// What a promotion of ours that was cut off has not done yet at a site that takes writes; `None` when nothing.
@@ -90,6 +103,9 @@ pub trait Hands {
         leader: &'a SiteName,
         label: &'a str,
     ) -> Answer<'a, Evidence>;
+    /// Saves what the member at `site` wrote and the one at `leader` never got, so that people can write it again.
+    /// Changes nothing that a later `follow` would not change, and nothing that is the only evidence.
+    fn take_account<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence>;
     /// Drops what `leftovers` found.
     fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence>;
 }
@@ -207,6 +223,52 @@ pub enum Keepsake {
     Kept(Evidence),
     /// Something, and it is not kept yet.
     ToKeep(Evidence),
+}
+
+/// What a member wrote and the leader never got.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Account {
+    /// There is no such thing, or following would discard nothing: the evidence says how one sees it.
+    Needless(Evidence),
+    /// It is saved. The evidence has the figures: `lost_transactions`, `saved_rows`, `folder`, and the sentences in
+    /// `not_recovered`, a list that is empty where everything was.
+    Taken(Evidence),
+    /// It is not saved yet.
+    ToTake(Evidence),
+}
+
+/// A table that is to be the same at two members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub database: String,
+    /// As people and the server write it, quoted where it must be: `public.orders`.
+    pub name: String,
+    /// The adapter's own name for it.
+    pub key: String,
+    /// About how large it is; for progress, and never 0.
+    pub bytes: u64,
+}
+
+/// A part of a table that was compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub same: Same,
+    /// Rows in it at the leader.
+    pub rows: u64,
+    /// About how much of the table is compared with it, all parts before included, in bytes.
+    pub bytes: u64,
+    /// Where the next part begins; `None` where this was the last.
+    pub next: Option<String>,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Same {
+    Equal,
+    /// It is not the same although nobody was changing it; the text says where.
+    Differs(String),
+    /// It was changed all the while, so that nothing can be said.
+    Changing(String),
 }
 
 /// Rows that Switchback writes into its own table.

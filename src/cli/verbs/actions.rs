@@ -163,6 +163,7 @@ fn fact(fact: &FactAt) -> String {
         FactKind::Promoted => "promoted",
         FactKind::Led => "led to",
         FactKind::Following => "following",
+        FactKind::Accounted => "accounted for",
     };
     match fact.whereabouts {
         Whereabouts::Argument(name) => format!("{word} at `{name}`"),

@@ -2,7 +2,8 @@
 
 use futures::future::BoxFuture;
 use switchback::actions::database::port::{
-    Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Role, Row, Severity, Standing, Way,
+    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Part, Role, Row, Same, Severity, Standing,
+    Table, Way,
 };
 use switchback::base::name::SiteName;
 use switchback::engine::action::{ActionError, Evidence, Touch};
@@ -133,6 +134,44 @@ impl Eyes for SimDatabase {
             })
         }))
     }
+    fn lost_writes<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Account> {
+        let (at, leader) = (index(site), index(leader));
+        Box::pin(self.0.call("lost_writes", at, move |world| {
+            Ok(match way(world, at, leader) {
+                Way::Rewind(_) if world.members[at].accounted => Account::Taken(Evidence::new("saved")),
+                Way::Rewind(_) => Account::ToTake(Evidence::new("to save")),
+                _ => Account::Needless(Evidence::new("nothing")),
+            })
+        }))
+    }
+    fn tables<'a>(&'a self, site: &'a SiteName, _leader: &'a SiteName) -> Answer<'a, Vec<Table>> {
+        let at = index(site);
+        Box::pin(self.0.call("tables", at, |_| {
+            let (database, name) = ("one".to_owned(), "log".to_owned());
+            Ok(vec![Table { database, name, key: "log".to_owned(), bytes: 2 }])
+        }))
+    }
+    fn compare<'a>(
+        &'a self,
+        site: &'a SiteName,
+        leader: &'a SiteName,
+        _table: &'a Table,
+        from: Option<&'a str>,
+    ) -> Answer<'a, Part> {
+        let (at, leader) = (index(site), index(leader));
+        // Two parts: the first ten entries, and the rest.
+        let first = from.is_none();
+        Box::pin(self.0.call("compare", at, move |world| {
+            world.replicate(at, usize::MAX);
+            let part = |at: At| -> Vec<_> {
+                let log = world.members[at].log.iter().enumerate();
+                log.filter(|(number, _)| (*number < 10) == first).map(|(_, entry)| *entry).collect()
+            };
+            let same = if part(at) == part(leader) { Same::Equal } else { Same::Differs("log".to_owned()) };
+            let (rows, bytes) = (part(leader).len() as u64, if first { 1 } else { 2 });
+            Ok(Part { same, rows, bytes, next: first.then(|| "10".to_owned()) })
+        }))
+    }
     fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>> {
         let at = index(site);
         Box::pin(self.0.call("has_row", at, move |world| {
@@ -249,6 +288,13 @@ impl Hands for SimDatabase {
         Box::pin(self.0.call("keep", at, move |world| {
             world.members[at].kept = true;
             Ok(Evidence::new("kept"))
+        }))
+    }
+    fn take_account<'a>(&'a self, _touch: &'a Touch, site: &'a SiteName, _leader: &'a SiteName) -> Done<'a> {
+        let at = index(site);
+        Box::pin(self.0.call("take_account", at, move |world| {
+            world.members[at].accounted = true;
+            Ok(Evidence::new("saved"))
         }))
     }
     fn tidy<'a>(&'a self, _touch: &'a Touch) -> Done<'a> {

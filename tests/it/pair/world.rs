@@ -28,6 +28,8 @@ pub struct Member {
     pub timeline: u32,
     pub log: Vec<Entry>,
     pub kept: bool,
+    /// What only it wrote is saved.
+    pub accounted: bool,
     pub test_rows: BTreeSet<(u32, bool)>,
 }
 
@@ -89,6 +91,7 @@ impl World {
             timeline: 1,
             log: log.clone(),
             kept: false,
+            accounted: false,
             test_rows: BTreeSet::new(),
         };
         let standby = Member {

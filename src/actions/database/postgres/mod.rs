@@ -37,7 +37,7 @@ use std::sync::Arc;
 use crate::actions::context::RunContext;
 use crate::actions::database::lock::MemberLock;
 use crate::actions::database::port::{
-    Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Role, Row, Standing, Way,
+    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Part, Role, Row, Standing, Table, Way,
 };
 use crate::actions::ssh::Hosts;
 use crate::base::name::{ServiceName, SiteName};
@@ -158,6 +158,21 @@ impl Eyes for Cluster {
     fn keepsake<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Keepsake> {
         Box::pin(async move { keeping::look(self.member(site)?, self.member(leader)?, label).await })
     }
+    fn lost_writes<'a>(&'a self, _site: &'a SiteName, _leader: &'a SiteName) -> Answer<'a, Account> {
+        Box::pin(async { Err(ActionError::refused("accounts of PostgreSQL are not in this version yet")) })
+    }
+    fn tables<'a>(&'a self, _site: &'a SiteName, _leader: &'a SiteName) -> Answer<'a, Vec<Table>> {
+        Box::pin(async { Err(ActionError::refused("tables of PostgreSQL are not compared in this version yet")) })
+    }
+    fn compare<'a>(
+        &'a self,
+        _site: &'a SiteName,
+        _leader: &'a SiteName,
+        _table: &'a Table,
+        _from: Option<&'a str>,
+    ) -> Answer<'a, Part> {
+        Box::pin(async { Err(ActionError::refused("tables of PostgreSQL are not compared in this version yet")) })
+    }
     fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>> {
         Box::pin(async move { rows::look(self.member(site)?, row).await })
     }
@@ -233,6 +248,14 @@ impl Hands for Cluster {
         label: &'a str,
     ) -> Answer<'a, Evidence> {
         Box::pin(async move { keeping::keep(self.member(site)?, self.member(leader)?, label, touch).await })
+    }
+    fn take_account<'a>(
+        &'a self,
+        _touch: &'a Touch,
+        _site: &'a SiteName,
+        _leader: &'a SiteName,
+    ) -> Answer<'a, Evidence> {
+        Box::pin(async { Err(ActionError::refused("accounts of PostgreSQL are not in this version yet")) })
     }
     fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence> {
         Box::pin(async move {
