@@ -6,8 +6,12 @@
 
 #[path = "client/log.rs"]
 mod log;
+#[path = "client/mariadb.rs"]
+mod mariadb;
 #[path = "client/name.rs"]
 mod name;
+#[path = "client/postgres.rs"]
+mod postgres;
 #[path = "client/report.rs"]
 mod report;
 #[path = "client/run.rs"]
@@ -15,6 +19,14 @@ mod run;
 
 use clap::Parser;
 use std::process::ExitCode;
+
+/// Kinds of database that a ledger can lie in.
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Kind {
+    #[default]
+    Postgres,
+    Mariadb,
+}
 
 #[derive(Parser)]
 enum Command {

@@ -1,7 +1,7 @@
 //! What the client saw, held against what the databases have.
 //!
 //! *missing*: acknowledged ids that the final primary does not have. The final primary is the member that is not in
-//! recovery; if both are not, the one that acknowledged last.
+//! recovery (MariaDB: not read-only); if both are not, the one that acknowledged last.
 //!
 //! *both*: writes that show two sites accepting at the same time, by any of three signs: an id acknowledged on a lower
 //! timeline after this client had an acknowledgement on a higher one (the old primary wrote on after the new one was
@@ -9,6 +9,7 @@
 //! id that only one of them has.
 
 use crate::log::{self, Line};
+use crate::{Kind, mariadb, postgres};
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -17,7 +18,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::timeout;
-use tokio_postgres::{Config, NoTls};
 
 /// Gaps from this length on are listed one by one.
 const GAP_LISTED_MS: f64 = 100.0;
@@ -25,6 +25,9 @@ const LOOK_MAX: Duration = Duration::from_secs(20);
 
 #[derive(clap::Args)]
 pub struct Report {
+    /// What kind of database it is.
+    #[arg(long, value_enum, default_value_t)]
+    kind: Kind,
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
     /// A database: its host's name and where it answers.
@@ -41,10 +44,10 @@ pub struct Report {
 }
 
 /// What one database has of the client's ids.
-struct Look {
-    host: String,
-    writable: bool,
-    site_of: HashMap<i64, String>,
+pub struct Look {
+    pub host: String,
+    pub writable: bool,
+    pub site_of: HashMap<i64, String>,
 }
 
 struct Ack {
@@ -96,10 +99,14 @@ impl Report {
         let mut members = BTreeMap::new();
         let mut looks = Vec::new();
         for (host, address) in &self.members {
-            let mut config = Config::new();
-            config.dbname(&self.database).user(&self.user).password(password.trim_end()).port(address.port());
-            config.hostaddr(address.ip()).host(address.ip().to_string()).connect_timeout(Duration::from_secs(2));
-            match timeout(LOOK_MAX, look(&config, host, range)).await {
+            let login = (self.database.as_str(), self.user.as_str(), password.trim_end());
+            let looking = async {
+                match self.kind {
+                    Kind::Postgres => postgres::look(*address, login, host, range).await,
+                    Kind::Mariadb => mariadb::look(*address, login, host, range).await,
+                }
+            };
+            match timeout(LOOK_MAX, looking).await {
                 Ok(Ok(look)) => {
                     members.insert(host.clone(), if look.writable { "primary" } else { "standby" });
                     looks.push(look);
@@ -125,16 +132,6 @@ fn id_of(line: &Line) -> Option<i64> {
         Line::Ok { id, .. } | Line::No { id, .. } | Line::Unknown { id, .. } => Some(*id),
         Line::End { .. } => None,
     }
-}
-
-async fn look(config: &Config, host: &str, (first, last): (i64, i64)) -> anyhow::Result<Look> {
-    let (client, connection) = config.connect(NoTls).await?;
-    let driver = tokio::spawn(connection);
-    let writable = !client.query_one("SELECT pg_is_in_recovery()", &[]).await?.get::<_, bool>(0);
-    let rows = client.query("SELECT id, site FROM orders WHERE id BETWEEN $1 AND $2", &[&first, &last]).await?;
-    driver.abort();
-    let site_of = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    Ok(Look { host: host.to_owned(), writable, site_of })
 }
 
 fn summarize(lines: &[Line], looks: &[Look], members: BTreeMap<String, &'static str>) -> Summary {

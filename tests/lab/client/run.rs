@@ -2,6 +2,7 @@
 
 use crate::log::{Line, now_us};
 use crate::name::Asker;
+use crate::{Kind, mariadb, postgres};
 use anyhow::Context as _;
 use std::fs::File;
 use std::io::Write as _;
@@ -9,24 +10,23 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio::time::{MissedTickBehavior, interval};
 
-const CONNECT_MAX: Duration = Duration::from_millis(500);
-const STATEMENT_MAX: Duration = Duration::from_secs(1);
-const INSERT: &str = "INSERT INTO orders (id, site, at) VALUES ($1, current_setting('cluster_name'), now()) \
-                      RETURNING site, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int";
+pub const CONNECT_MAX: Duration = Duration::from_millis(500);
+pub const STATEMENT_MAX: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 pub struct Run {
+    /// What kind of database it is.
+    #[arg(long, value_enum, default_value_t)]
+    kind: Kind,
     /// The name server.
     #[arg(long, value_name = "ADDRESS:PORT")]
     dns: SocketAddr,
     /// The name of the database.
     #[arg(long)]
     name: String,
-    #[arg(long, default_value_t = 5432)]
+    #[arg(long)]
     port: u16,
     #[arg(long)]
     database: String,
@@ -49,32 +49,36 @@ pub struct Run {
     keep_ttl: bool,
 }
 
-struct Connection {
-    address: Ipv4Addr,
-    client: Client,
-    insert: Statement,
-    driver: JoinHandle<()>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
+/// What a database says of a write that it took.
+pub struct Ack {
+    pub site: String,
+    pub timeline: u32,
 }
 
 /// How a write failed, in one word, and whether it may have happened all the same.
-enum Failure {
+pub enum Failure {
     No(String),
     Unknown(String),
+}
+
+/// One connection at a time, to whom the name led last.
+enum Writer {
+    Postgres(postgres::Writer),
+    Mariadb(mariadb::Writer),
 }
 
 impl Run {
     pub async fn run(self) -> anyhow::Result<()> {
         let password = std::fs::read_to_string(&self.password_file)
             .with_context(|| format!("{} cannot be read", self.password_file.display()))?;
-        let mut config = Config::new();
-        config.dbname(&self.database).user(&self.user).password(password.trim_end()).port(self.port);
-        config.application_name("lab-client");
+        let mut writer = match self.kind {
+            Kind::Postgres => {
+                Writer::Postgres(postgres::Writer::new(&self.database, &self.user, password.trim_end(), self.port))
+            }
+            Kind::Mariadb => {
+                Writer::Mariadb(mariadb::Writer::new(&self.database, &self.user, password.trim_end(), self.port))
+            }
+        };
         let mut log = File::create(&self.log).with_context(|| format!("{} cannot be made", self.log.display()))?;
         let mut asker = Asker::new(self.dns, &self.name, self.keep_ttl).await?;
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -83,7 +87,6 @@ impl Run {
         }
         let mut ticks = interval(Duration::from_millis(self.interval_ms.max(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut connection = None;
         let mut id = self.first_id;
         loop {
             // A write in hand is finished first: a signal is only looked at between two.
@@ -93,8 +96,8 @@ impl Run {
                 _ = int.recv() => break,
                 _ = ticks.tick() => {}
             }
-            let line = match write(&config, &mut asker, &mut connection, id).await {
-                Ok((site, address, timeline)) => Line::Ok { id, at_us: now_us(), site, address, timeline },
+            let line = match write(&mut writer, &mut asker, id).await {
+                Ok((Ack { site, timeline }, address)) => Line::Ok { id, at_us: now_us(), site, address, timeline },
                 Err(Failure::No(kind)) => Line::No { id, at_us: now_us(), kind },
                 Err(Failure::Unknown(kind)) => Line::Unknown { id, at_us: now_us(), kind },
             };
@@ -106,77 +109,11 @@ impl Run {
     }
 }
 
-async fn write(
-    config: &Config,
-    asker: &mut Asker,
-    connection: &mut Option<Connection>,
-    id: i64,
-) -> Result<(String, Ipv4Addr, u32), Failure> {
+async fn write(writer: &mut Writer, asker: &mut Asker, id: i64) -> Result<(Ack, Ipv4Addr), Failure> {
     let address = asker.ask().await.map_err(Failure::No)?;
-    if connection.as_ref().is_some_and(|open| open.address != address || open.client.is_closed()) {
-        *connection = None;
-    }
-    let open = match connection {
-        Some(open) => open,
-        None => connection.insert(connect(config, address).await.map_err(Failure::No)?),
-    };
-    let failure = match timeout(STATEMENT_MAX, open.client.query_one(&open.insert, &[&id])).await {
-        Ok(Ok(row)) => {
-            let timeline: i32 = row.get(1);
-            return Ok((row.get(0), address, u32::try_from(timeline).unwrap_or(0)));
-        }
-        Ok(Err(error)) => judge(&error),
-        Err(_) => Failure::Unknown("statement-timeout".to_owned()),
-    };
-    // A refusal leaves the connection as good as before; anything else does not.
-    if matches!(failure, Failure::Unknown(_)) {
-        *connection = None;
-    }
-    Err(failure)
-}
-
-async fn connect(config: &Config, address: Ipv4Addr) -> Result<Connection, String> {
-    let mut config = config.clone();
-    config.hostaddr(address.into()).host(address.to_string());
-    let opening = async {
-        let (client, connection) = config.connect(NoTls).await?;
-        let driver = tokio::spawn(async {
-            // Its error reaches the client's own calls.
-            drop(connection.await);
-        });
-        let insert = client.prepare(INSERT).await;
-        insert.map(|insert| Connection { address, client, insert, driver })
-    };
-    match timeout(CONNECT_MAX, opening).await {
-        Ok(Ok(open)) => Ok(open),
-        Ok(Err(error)) => Err(match error.code() {
-            Some(code) => format!("connect-{}", code.code()),
-            None if is_refused(&error) => "connect-refused".to_owned(),
-            None => "connect-error".to_owned(),
-        }),
-        Err(_) => Err("connect-timeout".to_owned()),
-    }
-}
-
-/// An error that the server sent for the statement means that it did nothing, unless the server was going down
-/// (class 57P: the commit may have been written before) or the connection was lost.
-fn judge(error: &tokio_postgres::Error) -> Failure {
-    match error.code() {
-        Some(code) if code.code().starts_with("57P") || code.code().starts_with("08") => {
-            Failure::Unknown(format!("sql-{}", code.code()))
-        }
-        Some(code) => Failure::No(format!("sql-{}", code.code())),
-        None => Failure::Unknown("connection-lost".to_owned()),
-    }
-}
-
-fn is_refused(error: &tokio_postgres::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(this) = cause {
-        if this.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused) {
-            return true;
-        }
-        cause = this.source();
-    }
-    false
+    let ack = match writer {
+        Writer::Postgres(writer) => writer.write(address, id).await,
+        Writer::Mariadb(writer) => writer.write(address, id).await,
+    }?;
+    Ok((ack, address))
 }
