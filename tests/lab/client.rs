@@ -1,7 +1,8 @@
 //! The load on the lab, and what it saw.
 //!
 //! `run` writes an increasing id every few milliseconds through the database's DNS name, resolved afresh before each write,
-//! and logs one line per outcome. `report` reads that log and holds it against what the databases have now.
+//! and logs one line per outcome. `report` reads that log and holds it against what the databases have now. `session` is somebody
+//! else who is at work on a database.
 #![expect(clippy::print_stderr, reason = "a program of the lab talks to the terminal")]
 
 #[path = "client/log.rs"]
@@ -16,6 +17,8 @@ mod postgres;
 mod report;
 #[path = "client/run.rs"]
 mod run;
+#[path = "client/session.rs"]
+mod session;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -34,6 +37,8 @@ enum Command {
     Run(run::Run),
     /// Compare a log with the databases.
     Report(report::Report),
+    /// Begin something in MariaDB, and be idle.
+    Session(session::Session),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -41,6 +46,7 @@ async fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Run(run) => run.run().await,
         Command::Report(report) => report.run().await,
+        Command::Session(session) => session.run().await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
