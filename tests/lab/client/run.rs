@@ -63,8 +63,8 @@ pub enum Failure {
 
 /// One connection at a time, to whom the name led last.
 enum Writer {
-    Postgres(postgres::Writer),
-    Mariadb(mariadb::Writer),
+    Postgres(Box<postgres::Writer>),
+    Mariadb(Box<mariadb::Writer>),
 }
 
 impl Run {
@@ -73,10 +73,12 @@ impl Run {
             .with_context(|| format!("{} cannot be read", self.password_file.display()))?;
         let mut writer = match self.kind {
             Kind::Postgres => {
-                Writer::Postgres(postgres::Writer::new(&self.database, &self.user, password.trim_end(), self.port))
+                let writer = postgres::Writer::new(&self.database, &self.user, password.trim_end(), self.port);
+                Writer::Postgres(Box::new(writer))
             }
             Kind::Mariadb => {
-                Writer::Mariadb(mariadb::Writer::new(&self.database, &self.user, password.trim_end(), self.port))
+                let writer = mariadb::Writer::new(&self.database, &self.user, password.trim_end(), self.port);
+                Writer::Mariadb(Box::new(writer))
             }
         };
         let mut log = File::create(&self.log).with_context(|| format!("{} cannot be made", self.log.display()))?;
