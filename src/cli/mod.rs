@@ -9,6 +9,7 @@ pub mod exit;
 mod experience;
 mod locking;
 mod owner;
+mod present;
 mod problems;
 mod prompt;
 mod session;

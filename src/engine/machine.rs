@@ -4,6 +4,7 @@
 //! already under way is the driver's to know: a directive that it carries out already is not begun twice.
 
 use super::event::{Answer, Question, QuestionKind, What};
+use super::pace::open_group;
 use super::plan::{Plan, PlanPhase, StepIndex};
 use super::state::{How, RunState, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
@@ -56,18 +57,6 @@ pub fn wake_at(plan: &Plan, state: &RunState) -> Option<u64> {
     let began = state.outage_began_ms?;
     may_still_back_out(plan, state).then_some(())?;
     Some(began + plan.outage_max_ms?)
-}
-
-/// The first group that is not settled.
-fn open_group<'a>(plan: &'a Plan, state: &RunState) -> Option<(&'a PlanPhase, &'a [StepIndex])> {
-    plan.phases.iter().find_map(|phase| {
-        let open = |group: &&Vec<StepIndex>| group.iter().any(|index| !is_settled(state, *index));
-        phase.groups.iter().find(open).map(|group| (phase, group.as_slice()))
-    })
-}
-
-fn is_settled(state: &RunState, index: StepIndex) -> bool {
-    state.steps.get(index).is_none_or(StepRecord::is_settled)
 }
 
 fn go_on(plan: &Plan, state: &RunState, phase: &PlanPhase, group: &[StepIndex]) -> Vec<Directive> {

@@ -93,7 +93,7 @@ fn each_driver_crate_is_named_in_one_place() {
         ("reqwest::", &["actions/entrance/powerdns/", "actions/web/"]),
         ("hickory_proto::", &["actions/dns/", "actions/entrance/rfc2136/"]),
         ("dialoguer::", &["cli/prompt.rs"]),
-        ("indicatif::", &["cli/view/human.rs"]),
+        ("indicatif::", &["cli/view/human.rs", "cli/view/screen.rs"]),
         ("miette::", &["cli/problems.rs"]),
         ("tera::", &["report/"]),
         ("clap::", &["cli/"]),

@@ -10,10 +10,11 @@ use crate::cli::args::{Accept, Common, Consent, Format, Order};
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::experience::Experience;
 use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
-use crate::cli::view::{human::HumanReporter, json::JsonReporter, page};
-use crate::cli::{ending, locking, owner};
+use crate::cli::view::{human::HumanReporter, json::JsonReporter, page::Page};
+use crate::cli::{ending, locking, owner, present};
 use crate::engine::driver::{DriveError, Driver};
 use crate::engine::event::{EVENT_FORMAT, Event, What};
 use crate::engine::plan::Plan;
@@ -111,8 +112,10 @@ async fn begin(
     let asks = !consent.yes && beforehand(common, accept, consent).can_ask();
     if common.format == Format::Human && asks {
         // Whoever will be asked has seen what for.
-        let page = page::plan_page(&prepared.plan, &rehearsal, crate::cli::paint(common, true));
-        let _ = std::io::stderr().lock().write_all(page.as_bytes());
+        let (experience, now) = (Experience::of(common, &prepared.plan), present::lines(&prepared.workshop).await);
+        let paint = crate::cli::paint(common, true);
+        let page = Page { plan: &prepared.plan, rehearsal: &rehearsal, experience: &experience, now: &now, paint };
+        let _ = std::io::stderr().lock().write_all(page.text().as_bytes());
     }
     if rehearsal.is_all_done() {
         session::say(&format!("{}: everything is so already; nothing was changed", prepared.plan.title));
@@ -189,7 +192,8 @@ pub async fn drive(
         Format::Json => Box::new(JsonReporter { run: id.to_owned() }),
         Format::Human => {
             let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            let reporter = HumanReporter::new(paint, common.verbose, terminal);
+            let experience = Experience::of(common, &prepared.plan);
+            let reporter = HumanReporter::new((&prepared.plan, state), experience, paint, common.verbose, terminal);
             reporter.say(&format!("run {id}: {}", prepared.plan.title));
             Box::new(reporter)
         }

@@ -11,9 +11,11 @@ use crate::cli::args::{Accept, Common, Format, ModeArg, Order};
 use crate::cli::clock::SystemClock;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::experience;
+use crate::cli::experience::{CriticalPath, Experience, Times};
+use crate::cli::present;
 use crate::cli::session::{self, Prepared};
-use crate::cli::view::{json, page};
+use crate::cli::view::json;
+use crate::cli::view::page::{self, Page};
 use crate::engine::plan::{PLAN_FORMAT, Plan};
 use crate::engine::rehearsal::{Rehearsal, rehearse};
 use crate::runbook::bound::Mode;
@@ -31,16 +33,18 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let clock = SystemClock::new();
     let prepared = session::prepare(common, runbook, order, accept, "plan").await?;
-    let rehearsal = rehearse(&prepared.plan, &prepared.actions, &clock, LOOK_LIMIT_MS).await;
+    let (rehearsal, now) = futures::join!(
+        rehearse(&prepared.plan, &prepared.actions, &clock, LOOK_LIMIT_MS),
+        present::lines(&prepared.workshop)
+    );
+    let experience = Experience::of(common, &prepared.plan);
     match common.format {
         Format::Human => {
-            let text = page::plan_page(&prepared.plan, &rehearsal, crate::cli::paint(common, false));
-            session::say(text.trim_end());
-            if let Some(sentence) = experience::of_earlier_runs(common, &prepared.plan) {
-                session::say(&sentence);
-            }
+            let paint = crate::cli::paint(common, false);
+            let page = Page { plan: &prepared.plan, rehearsal: &rehearsal, experience: &experience, now: &now, paint };
+            session::say(page.text().trim_end());
         }
-        Format::Json => print_json(&prepared, &rehearsal),
+        Format::Json => print_json(&prepared, &rehearsal, &experience, &now),
     }
     if let Some(path) = out {
         save(path, &prepared.plan, &rehearsal).map_err(|error| Failure::caused(Exit::Usage, &error))?;
@@ -61,18 +65,32 @@ pub async fn run(
     Err(failure)
 }
 
-fn print_json(prepared: &Prepared, rehearsal: &Rehearsal) {
-    for (step, foreseen) in prepared.plan.steps.iter().zip(&rehearsal.steps) {
+fn print_json(prepared: &Prepared, rehearsal: &Rehearsal, experience: &Experience, now: &[String]) {
+    let plan = &prepared.plan;
+    for (step, foreseen) in plan.steps.iter().zip(&rehearsal.steps) {
         json::print(&json!({
             "schema": "switchback/foreseen/1", "step": step.id, "action": step.action.name, "summary": step.summary,
             "state": foreseen.word(), "says": page::said(foreseen), "foreseen": foreseen,
+            "expected": experience.step(step).map(times),
         }));
     }
+    let paths = experience.critical_paths(plan).into_iter().map(|CriticalPath { wave, steps: path }| {
+        let steps = path
+            .into_iter()
+            .map(|(index, ms)| json!({"step": plan.steps.get(index).map(|step| &step.id), "median_ms": ms}));
+        json!({"wave": wave, "steps": steps.collect::<Vec<_>>()})
+    });
     json::print(&json!({
-        "schema": "switchback/plan/1", "runbook": prepared.plan.runbook, "title": prepared.plan.title, "mode": prepared.plan.mode,
-        "to": prepared.plan.to, "from": prepared.plan.from, "steps": rehearsal.steps.len(), "blocked": rehearsal.blocked().count(),
+        "schema": "switchback/plan/1", "runbook": plan.runbook, "title": plan.title, "mode": plan.mode,
+        "to": plan.to, "from": plan.from, "steps": rehearsal.steps.len(), "blocked": rehearsal.blocked().count(),
         "coverage_percent": rehearsal.coverage_percent(), "nothing_to_do": rehearsal.is_all_done(),
+        "now": now, "expected": experience.whole.map(times), "expected_outage": experience.outage.map(times),
+        "critical_paths": paths.collect::<Vec<_>>(),
     }));
+}
+
+fn times(times: Times) -> serde_json::Value {
+    json!({"median_ms": times.median_ms, "p75_ms": times.p75_ms, "runs": times.count})
 }
 
 /// A plan kept in a file, to be carried out exactly or not at all.

@@ -71,12 +71,17 @@ impl Paint {
     }
 }
 
+/// Keeps a figure and its unit on one line; [`lay_out`] makes a blank of it.
+pub fn together(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
 /// A text laid out to a width, later lines indented by so many columns.
 pub fn lay_out(text: &str, width: usize, indent: usize) -> String {
     let room = width.saturating_sub(indent).max(20);
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    for word in text.split_ascii_whitespace() {
         if !line.is_empty() && console::measure_text_width(&line) + 1 + console::measure_text_width(word) > room {
             lines.push(std::mem::take(&mut line));
         }
@@ -86,7 +91,7 @@ pub fn lay_out(text: &str, width: usize, indent: usize) -> String {
         line.push_str(word);
     }
     lines.push(line);
-    lines.join(&format!("\n{}", " ".repeat(indent)))
+    lines.join(&format!("\n{}", " ".repeat(indent))).replace('\u{a0}', " ")
 }
 
 #[cfg(test)]

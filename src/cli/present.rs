@@ -1,0 +1,56 @@
+//! Who serves at this moment and how far the others are behind: what whoever decides looks at first.
+
+use futures::future::join_all;
+
+use super::wire::Workshop;
+use crate::actions::database::port::{Eyes, Role, Standing};
+use crate::base::name::{ServiceName, SiteName};
+
+/// One member as it was seen.
+struct Member {
+    service: ServiceName,
+    site: SiteName,
+    standing: Result<Standing, String>,
+}
+
+/// A line for every member of every database.
+pub async fn lines(workshop: &Workshop) -> Vec<String> {
+    let looks = workshop.databases().flat_map(|(service, database)| {
+        database.sites().into_iter().map(move |site| async move {
+            let standing = database.standing(&site).await.map_err(|error| error.message);
+            Member { service: service.clone(), site, standing }
+        })
+    });
+    let members: Vec<Member> = join_all(looks).await;
+    members.iter().map(|member| member.line(&members)).collect()
+}
+
+impl Member {
+    fn line(&self, all: &[Self]) -> String {
+        let Self { service, site, standing } = self;
+        match standing {
+            Err(error) => format!("? {service} at {site}: {error}"),
+            Ok(standing) => {
+                let mark = match standing.role {
+                    Role::Primary => "●",
+                    Role::Standby => "○",
+                    Role::Down => "✗",
+                };
+                let behind = behind(standing, all.iter().filter(|other| other.service == *service));
+                format!("{mark} {service} at {site}: {}{behind}", standing.summary)
+            }
+        }
+    }
+}
+
+/// How far a member is behind the one that takes writes; nothing where there is not exactly one.
+fn behind<'a>(standing: &Standing, all: impl Iterator<Item = &'a Member>) -> String {
+    let of_role = |member: &'a Member| member.standing.as_ref().ok().filter(|standing| standing.role == Role::Primary);
+    let primaries: Vec<&Standing> = all.filter_map(of_role).collect();
+    let [primary] = primaries.as_slice() else { return String::new() };
+    if standing.role == Role::Primary || standing.identity != primary.identity {
+        return String::new();
+    }
+    // The two were not looked at in the same instant: what is ahead by a little is not behind.
+    format!("; {} bytes behind", primary.position.saturating_sub(standing.position))
+}
