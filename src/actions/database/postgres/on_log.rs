@@ -181,6 +181,21 @@ fn what_began_before_the_fork_and_was_committed_after_it_is_lost_too() {
 }
 
 #[test]
+fn a_file_that_was_made_is_told_of() {
+    let records = [
+        record("Storage", 0, 0x0500_0100, "CREATE base/16387/16500"),
+        record("Storage", 0, 0x0600_0100, "CREATE base/16387/16501"),
+        record("Storage", 0, 0x0600_0200, "CREATE pg_tblspc/16600/PG_15_202209061/16387/16502"),
+        record("Storage", 0, 0x0600_0300, "CREATE base/16387/16501_fsm"),
+    ];
+    assert_eq!(said(&records)[..2], ["S 1663/16387/16501", "S 16600/16387/16502"]);
+    let mut files = lost(&records, "10");
+    let relations = files.get_mut("relations").expect("a file");
+    relations.sort();
+    assert_eq!(*relations, ["16387 16600 16502 0 0 0 0 0 1", "16387 1663 16501 0 0 0 0 0 1"]);
+}
+
+#[test]
 fn a_row_is_followed_to_where_it_is_at_the_end() {
     let heap = |lsn, text: &str| record("Heap", 790, lsn, &format!("{text}, {}", at(0)));
     let records = [

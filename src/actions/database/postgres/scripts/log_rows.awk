@@ -5,7 +5,7 @@
 #   D REL BLOCK OFFSET XID
 #   C XID TIME [SUBXID...]                committed past the fork
 #   P XID, A XID                          prepared past the fork or before it; a prepared one was rolled back
-#   S DATABASE/FILE                       a file of a relation was made past the fork
+#   S REL                                 a file of a relation was made past the fork
 #   N XID                                 from here on the side that was promoted gave out numbers of its own
 #   B XID                                 transactions from this one on lie in what was read from their beginning
 #   X                                     there was more, and it was left
@@ -100,8 +100,9 @@ function changed(   new, i, new_rel, new_blk) {
     } else if ($2 == "Transaction") transaction()
     else if ($2 == "Storage") {
         if (!before && op == "CREATE" && f[9] ~ /\/[0-9]+$/) {
+            # base/DATABASE/FILE, or pg_tblspc/TABLESPACE/VERSION/DATABASE/FILE
             count = split(f[9], path, "/")
-            print "S", path[count - 1] "/" path[count]
+            print "S", (path[1] == "base" ? 1663 : path[2]) "/" path[count - 1] "/" path[count]
         }
     } else if (xid && block(0)) {
         if (op == "INSERT") say("I " rel " " blk " " token("off", "") " " xid)

@@ -110,10 +110,10 @@ END {
         sub(/T/, " ", time[i])
         printf "%s,%s,%d,%d,%d\n", x, time[i], by_i[x], by_u[x], by_d[x] > (into "/transactions")
     }
+    for (rel in made) known[rel] = 1
     for (rel in known) {
-        split(rel, part, "/")
         print split_rel(), inserted[rel] + 0, updated[rel] + 0, deleted[rel] + 0, passing[rel] + 0, left[rel] + 0, \
-            ((part[2] "/" part[3]) in made) + 0 > (into "/relations")
+            (rel in made) + 0 > (into "/relations")
     }
     for (key in kind) {
         split(key, part, SUBSEP)

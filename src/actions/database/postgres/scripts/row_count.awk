@@ -30,7 +30,7 @@ what == "table" {
     if ($8) say(plural($8, "change") " of " name[rel] " are more than can be followed: they are in the log only")
     if ($9) say(name[rel] " was made, emptied or written anew by a lost transaction: its rows are saved, what was removed with it is not")
 }
-what == "unknown" { say(plural($4 + $5 + $6, "change") " to a table that was dropped, emptied or written anew later: they are in the log only") }
+what == "unknown" && $4 + $5 + $6 > 0 { say(plural($4 + $5 + $6, "change") " to a table that was dropped, emptied or written anew later: they are in the log only") }
 what == "view" { say(name[rel] " is a materialized view: refresh it instead") }
 what == "other" { say(name[rel] " is no table whose rows could be saved") }
 what ~ /^catalog:/ {
