@@ -180,3 +180,26 @@ fn updates_deletions_and_odd_values_can_be_written_again() {
     assert_eq!(lab_.sql("b-db", rows), before, "{said}");
     lab_.is_at_rest("b-db", "a-db");
 }
+
+#[test]
+fn tables_are_compared_and_the_one_that_differs_is_named() {
+    let mut lab_ = Lab::fresh();
+    let own = lab_.state.path().join("compare.yaml");
+    let text = "runbook: compare\nformat: 1\ntitle: Compare tables\nmodes: [planned]\nphases:\n  - phase: compare\n    title: Tables \
+                are equal\n    steps:\n      - {id: tables, for_each: database, where: {kind: postgres}, do: {database.tables_equal: {at: nuremberg}}}\n";
+    std::fs::write(&own, text).expect("written");
+    let own = own.to_str().expect("a path");
+    // Also while a client writes.
+    lab_.client_starts();
+    lab_.ok(&["run", own, "--yes"]);
+    let shown = lab_.ok(&["show"]).stdout.replace('\n', " ");
+    assert!(shown.contains("tables of `orders` are equal"), "{shown}");
+    lab_.client_stops();
+    lab(&["falsify", "b-db", "catalogue", "e4da3b7fbbce2345d7772b0674a318d5", "E4da3b7fbbce2345d7772b0674a318d5"]);
+    let different = "select text like 'E4da3b7f%' from catalogue where id = 5";
+    assert_eq!((lab_.sql("a-db", different), lab_.sql("b-db", different)), ("f".to_owned(), "t".to_owned()));
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    let said = lab_.exits(&["run", own, "--yes"], 4);
+    assert!(said.stderr.contains("public.catalogue"), "{}", said.stderr);
+    assert!(!said.stderr.contains("public.orders"), "{}", said.stderr);
+}

@@ -7,6 +7,7 @@
 mod accounting;
 mod advisory;
 mod arrival;
+mod comparing;
 mod conninfo;
 mod control;
 mod control_data;
@@ -164,17 +165,17 @@ impl Eyes for Cluster {
     fn lost_writes<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Account> {
         Box::pin(async move { accounting::look(self.member(site)?, self.member(leader)?).await })
     }
-    fn tables<'a>(&'a self, _site: &'a SiteName, _leader: &'a SiteName) -> Answer<'a, Vec<Table>> {
-        Box::pin(async { Err(ActionError::refused("tables of PostgreSQL are not compared in this version yet")) })
+    fn tables<'a>(&'a self, _site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Vec<Table>> {
+        Box::pin(async move { comparing::tables(self.member(leader)?).await })
     }
     fn compare<'a>(
         &'a self,
-        _site: &'a SiteName,
-        _leader: &'a SiteName,
-        _table: &'a Table,
-        _from: Option<&'a str>,
+        site: &'a SiteName,
+        leader: &'a SiteName,
+        table: &'a Table,
+        from: Option<&'a str>,
     ) -> Answer<'a, Part> {
-        Box::pin(async { Err(ActionError::refused("tables of PostgreSQL are not compared in this version yet")) })
+        Box::pin(async move { comparing::compare(self.member(site)?, self.member(leader)?, table, from).await })
     }
     fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>> {
         Box::pin(async move { rows::look(self.member(site)?, row).await })

@@ -55,6 +55,17 @@ pub const SAVE: &str = concat!(
     awk!("row_count", "row_count.awk"),
     include_str!("scripts/save.sh")
 );
+/// More: database.
+pub const TABLES: LookScript = LookScript {
+    name: "postgres-tables",
+    text: concat!(include_str!("scripts/superuser.sh"), include_str!("scripts/tables.sh")),
+};
+/// More: database, number of the table, first block, how many, the first transaction to leave out or nothing, a place that
+/// must be replayed or nothing.
+pub const PART: LookScript = LookScript {
+    name: "postgres-part",
+    text: concat!(include_str!("scripts/superuser.sh"), include_str!("scripts/part.sh")),
+};
 /// More: timeline, end of the log, the leader's timeline.
 pub const ACCOUNTS: LookScript = look!("postgres-accounts", "accounts.sh");
 
