@@ -28,8 +28,6 @@ pub struct RunState {
     /// Questions that were put and not yet answered.
     pub asked: Option<String>,
     pub stop_asked: bool,
-    /// Somebody answers when a step fails.
-    pub attended: bool,
     pub back_out: Option<BackOut>,
     pub ended: Option<(Verdict, String)>,
     /// When the first fence was begun.
@@ -64,7 +62,6 @@ impl RunState {
             answers: BTreeMap::new(),
             asked: None,
             stop_asked: false,
-            attended: false,
             back_out: None,
             ended: None,
             outage_began_ms: None,
@@ -141,7 +138,6 @@ impl RunState {
             }
             What::Started { .. } => return Err(impossible("a run begins only once")),
             What::Resumed { .. } => self.resume(plan),
-            What::Attended { .. } => self.attended = true,
             What::StopAsked => self.stop_asked = true,
             What::TimePassed | What::Noted { .. } => {}
             What::Ended { verdict, reason } => self.ended = Some((*verdict, reason.clone())),
@@ -193,6 +189,10 @@ impl RunState {
             }
             (What::Intended { attempt, .. }, Stage::Ready) if *attempt == record.attempts + 1 => {
                 record.attempts = *attempt;
+                if record.undo == UndoStage::Undone {
+                    // Done, taken back, and now done again: what stands before it is what was seen just now.
+                    (record.undo, record.before) = (UndoStage::No, None);
+                }
                 if record.before.is_none() {
                     record.before = Some(record.evidence.clone());
                 }
@@ -272,15 +272,15 @@ impl RunState {
                 };
                 record.settle(Stage::Missed { why }, now_ms);
             }
-            Answer::Yes | Answer::No | Answer::BackOut | Answer::Pause => {}
+            Answer::Yes | Answer::No | Answer::BackOut => {}
         }
     }
 
     /// What a new process may still believe: that things were done, not that they still hold.
     fn resume(&mut self, plan: &Plan) {
+        self.turn_forward(plan);
         self.ended = None;
         self.stop_asked = false;
-        self.attended = false;
         self.asked = None;
         self.answers.retain(|_, answer| matches!(answer, Answer::Yes | Answer::Pass));
         let passed: Vec<bool> = plan
@@ -320,6 +320,24 @@ impl RunState {
     }
 }
 
+impl RunState {
+    /// A back-out that has taken back all it may, and left services that have passed their point of no return,
+    /// is over: from there the way is forward, and what was taken back is done again.
+    fn turn_forward(&mut self, plan: &Plan) {
+        let (Some(back_out), Some(_)) = (&self.back_out, &self.ended) else { return };
+        let any_passed = plan.steps.iter().any(|step| step.services.iter().any(|one| self.has_passed(plan, one)));
+        if !any_passed || !super::machine::to_undo(plan, self, back_out.wave).is_empty() {
+            return;
+        }
+        self.back_out = None;
+        for record in &mut self.steps {
+            if record.undo == UndoStage::Undone {
+                record.reopen(Stage::Waiting);
+            }
+        }
+    }
+}
+
 fn rests_promotion_on(step: &PlanStep) -> bool {
     step.gives.iter().any(|fact| !matches!(fact.kind, FactKind::Following | FactKind::Accounted))
 }
@@ -342,7 +360,6 @@ fn name_of(what: &What) -> &'static str {
     match what {
         What::Started { .. } => "started",
         What::Resumed { .. } => "resumed",
-        What::Attended { .. } => "attended",
         What::Looked { .. } => "looked",
         What::LookFailed { .. } => "look_failed",
         What::Intended { .. } => "intended",
