@@ -14,4 +14,3 @@ mod pair;
 mod runbook;
 mod schemas;
 mod store;
-mod terminal;

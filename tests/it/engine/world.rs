@@ -355,7 +355,7 @@ impl Clock for TestClock {
     }
 }
 
-pub struct Silent;
+struct Silent;
 impl Reporter for Silent {
     fn event(&mut self, _plan: &Plan, _state: &RunState, _event: &Event) {}
 }
@@ -441,7 +441,7 @@ pub async fn run_on(
     };
     let death = async {
         loop {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             if dead() {
                 return;
             }

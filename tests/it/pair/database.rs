@@ -106,7 +106,7 @@ impl Eyes for SimDatabase {
                         Arrival::All(evidence)
                     } else {
                         // A clean stop sends what is left; a server that is gone sends nothing any more.
-                        Arrival::Lost { bytes: (old.log.len() - new.log.len()) as u64, evidence }
+                        Arrival::Lost { bytes: old.log.len().saturating_sub(new.log.len()) as u64, evidence }
                     })
                 })
                 .await
@@ -269,14 +269,15 @@ impl Hands for SimDatabase {
             if member.running && !member.recovery {
                 return Err(ActionError::refused("it takes writes itself"));
             }
-            if rewinds && !member.accounted {
-                world.broken.push(format!("what only {} wrote was discarded and is saved nowhere", SITES[at]));
-            }
-            let member = &mut world.members[at];
             if rewinds {
                 let same = member.log.iter().zip(&log).take_while(|(own, its)| own == its).count();
+                if same < member.log.len() && !member.kept {
+                    world.broken.push("what only one member had was thrown away".to_owned());
+                }
+                let member = &mut world.members[at];
                 member.log.truncate(same);
             }
+            let member = &mut world.members[at];
             (member.running, member.recovery, member.signal, member.clean) = (true, true, true, false);
             member.follows = Some(leader);
             world.replicate(at, usize::MAX);

@@ -6,5 +6,6 @@
 mod database;
 mod plans;
 mod refusals;
+mod seeds;
 mod sweeps;
 mod world;

@@ -2,12 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use switchback::engine::action::{ActionError, Fault};
 
 /// Index of a site: 0 is `dallas`, 1 is `nuremberg`.
 pub type At = usize;
 pub const SITES: [&str; 2] = ["dallas", "nuremberg"];
+
+/// How much the client writes in one story.
+const WRITES_MAX: u64 = 300;
+
+/// Nobody calls that often in one story.
+const CALLS_MAX: usize = 50_000;
 
 /// One entry of a log: on which timeline it was written, and its number.
 pub type Entry = (u32, u64);
@@ -43,11 +50,33 @@ pub enum Mishap {
     LostNotDone,
     Unreachable,
     Refused,
+    /// Another server answers than the one that was meant, and the adapter notices.
+    WrongServer,
+    /// Done, and the answer takes this many seconds.
+    Slow(u64),
+    /// Nobody answers; it is done this many seconds later, whoever still waits for it.
+    Late(u64),
+    /// The site is out of the operator's reach for so many calls; the sites see each other.
+    Away(usize),
+    /// The sites do not see each other for so many calls.
+    LinkCut(usize),
+    /// The server at the site is killed.
+    Killed,
+    /// Somebody starts the server at the site, as it is.
+    Started,
 }
 
 pub const DEATHS: [Mishap; 2] = [Mishap::DieBefore, Mishap::DieAfter];
-pub const FAULTS: [Mishap; 5] =
-    [Mishap::Transient, Mishap::LostDone, Mishap::LostNotDone, Mishap::Unreachable, Mishap::Refused];
+pub const FAULTS: [Mishap; 8] = [
+    Mishap::Transient,
+    Mishap::LostDone,
+    Mishap::LostNotDone,
+    Mishap::Unreachable,
+    Mishap::Refused,
+    Mishap::WrongServer,
+    Mishap::Slow(3),
+    Mishap::Away(4),
+];
 
 #[derive(Debug)]
 pub struct World {
@@ -68,6 +97,9 @@ pub struct World {
     /// At this call the standby at `nuremberg` dies, and its host with it or not, if it is in recovery then.
     pub standby_dies_at: Option<(usize, HostToo)>,
     pub standby_died: bool,
+    /// Until which call the operator does not reach a site, and the sites not each other.
+    pub away_until: [usize; 2],
+    pub link_cut_until: usize,
 }
 
 /// Whether the host of a server dies with it.
@@ -115,6 +147,8 @@ impl World {
             was_promoted_by_hand: false,
             standby_dies_at: None,
             standby_died: false,
+            away_until: [0; 2],
+            link_cut_until: 0,
         }
     }
 
@@ -132,6 +166,7 @@ impl World {
             && member.recovery
             && upstream.running
             && upstream.reachable
+            && self.calls >= self.link_cut_until
             && upstream.log.starts_with(&member.log)
     }
 
@@ -142,6 +177,10 @@ impl World {
             self.broken.push("two members take writes at once".to_owned());
         }
         for at in writable {
+            // Who waits for hours would fill the log with what tells nothing more.
+            if self.next >= 10 + WRITES_MAX {
+                break;
+            }
             let entry = (self.members[at].timeline, self.next);
             self.next += 1;
             self.members[at].log.push(entry);
@@ -215,63 +254,107 @@ impl Shared {
     }
 
     /// One call to a site. Whether `effect` happens, and whether its answer comes back, is the mishap's.
-    pub async fn call<T>(
+    pub async fn call<T: Send + 'static>(
         &self,
-        name: &str,
+        name: &'static str,
         at: At,
-        effect: impl FnOnce(&mut World) -> Result<T, ActionError>,
+        effect: impl FnOnce(&mut World) -> Result<T, ActionError> + Send + 'static,
     ) -> Result<T, ActionError> {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        let answer = self.answer(name, at, effect);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let mishap = self.world().begin(name, at);
+        let answer = match mishap {
+            Some(Mishap::Slow(seconds)) => {
+                let answer = self.world().answer(name, at, None, effect);
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                answer
+            }
+            Some(Mishap::Late(seconds)) => {
+                let world = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    let mut world = world.world();
+                    world.story.push(format!("    {name} {} happens now", SITES[at]));
+                    let _ = world.answer(name, at, None, effect);
+                });
+                // Adapters have a limit of their own.
+                tokio::time::sleep(Duration::from_secs(120)).await;
+                Err(ActionError::in_doubt(format!("{name} at {}: no answer in time", SITES[at])))
+            }
+            mishap => self.world().answer(name, at, mishap, effect),
+        };
         if self.world().dead {
             return std::future::pending().await;
         }
         answer
     }
+}
 
-    fn answer<T>(
-        &self,
-        name: &str,
-        at: At,
-        effect: impl FnOnce(&mut World) -> Result<T, ActionError>,
-    ) -> Result<T, ActionError> {
-        let mut guard = self.world();
-        let world = &mut *guard;
-        let mishap = world.mishaps.iter().find(|(call, _)| *call == world.calls).map(|(_, mishap)| *mishap);
-        world.story.push(format!(
-            "{:>3} {name} {} {}",
-            world.calls,
-            SITES[at],
-            mishap.map_or_else(String::new, |m| format!("{m:?}"))
-        ));
+impl World {
+    /// A call begins: its number is counted, and what else happens at this moment happens.
+    fn begin(&mut self, name: &str, at: At) -> Option<Mishap> {
+        let mishap = self.mishaps.iter().find(|(call, _)| *call == self.calls).map(|(_, mishap)| *mishap);
+        let tells = mishap.map_or_else(String::new, |m| format!("{m:?}"));
+        self.story.push(format!("{:>3} {name} {} {tells}", self.calls, SITES[at]));
         // Between the look and the act a gap remains (docs/safety.md); nobody falls into it here.
         if name != "unfence" {
-            world.by_hand();
+            self.by_hand();
         }
-        world.standby_dies();
-        world.calls += 1;
-        world.pass();
-        let say = |fault, text: &str| ActionError::new(fault, format!("{name} at {}: {text}", SITES[at]));
+        self.standby_dies();
+        self.calls += 1;
+        assert!(self.calls < CALLS_MAX, "it calls and calls:\n{}", self.story[..200].join("\n"));
+        match mishap {
+            Some(Mishap::Away(calls)) => self.away_until[at] = self.calls + calls,
+            Some(Mishap::LinkCut(calls)) => self.link_cut_until = self.calls + calls,
+            Some(Mishap::Killed) if self.members[at].running => {
+                (self.members[at].running, self.members[at].clean) = (false, false);
+            }
+            Some(Mishap::Started) => self.start(at),
+            _ => {}
+        }
+        self.pass();
+        mishap
+    }
+
+    /// Somebody starts the server of a site: its own disk says what it comes up as. A second primary that a
+    /// person starts beside a serving one is that person's doing, and not tried.
+    fn start(&mut self, at: At) {
+        let beside = self.is_writable(1 - at);
+        let member = &mut self.members[at];
+        if !member.running && (member.signal || !beside) {
+            (member.running, member.recovery, member.clean) = (true, member.signal, false);
+        }
+    }
+
+    fn answer<T>(
+        &mut self,
+        name: &str,
+        at: At,
+        mishap: Option<Mishap>,
+        effect: impl FnOnce(&mut Self) -> Result<T, ActionError>,
+    ) -> Result<T, ActionError> {
+        let say = |fault, text: &str| Err(ActionError::new(fault, format!("{name} at {}: {text}", SITES[at])));
+        let gone = !self.members[at].reachable || self.calls < self.away_until[at];
         let answer = match mishap {
-            _ if !world.members[at].reachable => Err(say(Fault::Unreachable, "no route")),
-            None => effect(world),
-            Some(Mishap::Transient) => Err(say(Fault::Transient, "busy")),
-            Some(Mishap::Unreachable) => Err(say(Fault::Unreachable, "no route")),
-            Some(Mishap::Refused) => Err(say(Fault::Refused, "no")),
-            Some(Mishap::LostNotDone) => Err(say(Fault::InDoubt, "no answer")),
+            _ if gone => say(Fault::Unreachable, "no route"),
+            Some(Mishap::Transient) => say(Fault::Transient, "busy"),
+            Some(Mishap::Unreachable) => say(Fault::Unreachable, "no route"),
+            Some(Mishap::Refused) => say(Fault::Refused, "no"),
+            Some(Mishap::WrongServer) => say(Fault::Refused, "another server answers"),
+            Some(Mishap::LostNotDone) => say(Fault::InDoubt, "no answer"),
             Some(Mishap::LostDone) => {
-                let _ = effect(world);
-                Err(say(Fault::InDoubt, "no answer"))
+                let _ = effect(self);
+                say(Fault::InDoubt, "no answer")
             }
-            Some(death) => {
+            Some(death @ (Mishap::DieBefore | Mishap::DieAfter)) => {
                 if death == Mishap::DieAfter {
-                    let _ = effect(world);
+                    let _ = effect(self);
                 }
-                world.dead = true;
-                Err(say(Fault::InDoubt, "died"))
+                self.dead = true;
+                say(Fault::InDoubt, "died")
             }
+            _ => effect(self),
         };
-        world.pass();
+        self.pass();
         answer
     }
 }
