@@ -260,9 +260,24 @@ pub struct Consent {
     /// Answer the questions that ask for this site's name to be typed.
     #[arg(long, value_name = "SITE")]
     pub confirm: Option<String>,
+    /// What becomes of a planned run when a step fails before the point of no return [default: asked at a
+    /// terminal; without one it goes back by itself].
+    #[arg(long, value_name = "WHAT")]
+    pub on_failure: Option<OnFailureArg>,
     /// Take the lock over from another run, or begin although a run is unfinished.
     #[arg(long, requires = "reason")]
     pub take_over: bool,
+}
+
+/// `--on-failure`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnFailureArg {
+    /// Try again, three times at most, then go back.
+    Retry,
+    /// Take back what was done, last first.
+    BackOut,
+    /// Stop as it is, for `resume` or `rollback`.
+    Pause,
 }
 
 /// `--mode`

@@ -46,7 +46,7 @@ pub fn tell(
         "  {}\n",
         lay_out(&format!("{took}{outage}; {changed} of {all} steps changed something{undone}"), paint.width, 2)
     ));
-    text.push_str(&format!("  {}\n", paint.faint(&format!("run {id}, head {head}"))));
+    text.push_str(&format!("  {}\n", paint.faint(&format!("run {id}\n  head {head}"))));
     for hint in carry_out::hints(verdict, id) {
         text.push_str(&format!("  {} {hint}\n", paint.good("→")));
     }

@@ -1,25 +1,39 @@
 //! Questions: answered by flags, or by a person at a terminal; without either, not at all.
+//!
+//! Graded: what is mild is not asked, a promotion wants a yes, what may lose data or leaves a fence unproven
+//! wants the site's name typed. What to know stands above the question, and the question is one short line,
+//! so that nothing is drawn twice when it is answered.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
-use dialoguer::{Input, Select};
+use dialoguer::Input;
 use futures::future::BoxFuture;
 
+use super::args::OnFailureArg;
+use super::view::words::{Paint, lay_out};
 use crate::engine::event::{Answer, Question, QuestionKind};
 use crate::engine::ports::Prompter;
 
+/// How often `--on-failure retry` tries a step again before it goes back.
+const RETRIES_MAX: u32 = 3;
+
 /// What the command line said beforehand.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Beforehand {
     /// `--yes`
     pub yes: bool,
     /// `--confirm SITE`
     pub confirm: Option<String>,
+    /// `--on-failure`, and how often each step was tried again by it.
+    pub on_failure: Option<OnFailureArg>,
+    pub retries: BTreeMap<String, u32>,
     /// `--no-input`, or no terminal: nobody is asked.
     pub no_input: bool,
     /// `--accept-miss STEP`, each with the reason given.
     pub misses: Vec<String>,
     pub operator: String,
+    pub paint: Paint,
 }
 
 impl Beforehand {
@@ -35,15 +49,25 @@ impl Beforehand {
             QuestionKind::Confirm => "--yes".to_owned(),
             QuestionKind::ConfirmSite(site) => format!("--confirm {site}"),
             QuestionKind::Human { .. } => "a terminal: no flag answers a question that is put to a person".to_owned(),
-            QuestionKind::Failure { .. } => format!("--accept-miss {} --reason …", question.id),
+            QuestionKind::Failure { may_pass: true, .. } => format!("--accept-miss {} --reason …", question.id),
+            QuestionKind::Failure { .. } => "--on-failure retry, back-out or pause".to_owned(),
         }
     }
 
-    fn answer(&self, question: &Question) -> Option<Answer> {
+    fn answer(&mut self, question: &Question) -> Option<Answer> {
         match &question.kind {
             QuestionKind::Confirm if self.yes || self.confirm.is_some() => Some(Answer::Yes),
             QuestionKind::ConfirmSite(site) if self.confirm.as_ref() == Some(site) => Some(Answer::Yes),
             QuestionKind::Failure { may_pass: true, .. } if self.misses.contains(&question.id) => Some(Answer::Pass),
+            QuestionKind::Failure { may_back_out: true, .. } => self.on_failure.map(|what| match what {
+                OnFailureArg::Pause => Answer::Pause,
+                OnFailureArg::BackOut => Answer::BackOut,
+                OnFailureArg::Retry => {
+                    let tried = self.retries.entry(question.id.clone()).or_default();
+                    *tried += 1;
+                    if *tried > RETRIES_MAX { Answer::BackOut } else { Answer::Retry }
+                }
+            }),
             _ => None,
         }
     }
@@ -65,41 +89,83 @@ impl Prompter for Beforehand {
             );
             return Box::pin(async { None });
         }
-        let question = question.clone();
+        let (question, paint) = (question.clone(), self.paint);
         Box::pin(async move {
-            let answer = tokio::task::spawn_blocking(move || at_the_terminal(&question)).await.ok()??;
+            let answer = tokio::task::spawn_blocking(move || at_the_terminal(&question, paint)).await.ok()??;
             Some((answer, by))
         })
     }
 }
 
-fn at_the_terminal(question: &Question) -> Option<Answer> {
-    let text = question.evidence.iter().fold(question.text.clone(), |text, line| format!("{text}\n  {line}"));
+fn at_the_terminal(question: &Question, paint: Paint) -> Option<Answer> {
+    tell(&format!("{} {}", paint.odd("?"), lay_out(&question.text, paint.width, 2)));
     match &question.kind {
         QuestionKind::Confirm | QuestionKind::Human { .. } => {
-            let yes = dialoguer::Confirm::new().with_prompt(text).default(false).interact().ok()?;
+            evidence(question, paint);
+            let yes = dialoguer::Confirm::new().with_prompt("Go on?").default(false).interact().ok()?;
             Some(if yes { Answer::Yes } else { Answer::No })
         }
         QuestionKind::ConfirmSite(site) => {
+            evidence(question, paint);
             let typed: String = Input::new()
-                .with_prompt(format!("{text}\nType the name of the site that takes over to confirm"))
+                .with_prompt(format!("Type `{site}`, the site that takes over, to go on"))
                 .allow_empty(true)
                 .interact_text()
                 .ok()?;
             Some(if typed.trim() == site { Answer::Yes } else { Answer::No })
         }
-        QuestionKind::Failure { may_pass, may_back_out } => {
-            let mut choices = vec![("try again", Answer::Retry)];
-            if *may_pass {
-                choices.push(("go on without it", Answer::Pass));
+        QuestionKind::Failure { may_pass, may_back_out } => after_failure(question, *may_pass, *may_back_out, paint),
+    }
+}
+
+/// The question that has a limit of time: it is answered by a line, since a terminal that was left in the
+/// middle of a key press would stay in its raw mode when the time is up.
+fn after_failure(question: &Question, may_pass: bool, may_back_out: bool, paint: Paint) -> Option<Answer> {
+    evidence(question, paint);
+    let mut choices = vec![("retry", "try it again", Some(Answer::Retry))];
+    if may_pass {
+        choices.push(("skip", "go on without it, as a miss", Some(Answer::Pass)));
+    }
+    if may_back_out {
+        choices.push(("back out", "take back what was done", Some(Answer::BackOut)));
+        choices.push(("pause", "leave all as it is; later `switchback resume` or `rollback`", Some(Answer::Pause)));
+    } else {
+        choices.push(("end", "end here", Some(Answer::No)));
+    }
+    choices.push(("details", "show what is known", None));
+    for (name, meaning, _) in &choices {
+        tell(&format!("  {}  {meaning}", paint.strong(&format!("{name:<8}"))));
+    }
+    let names: Vec<&str> = choices.iter().map(|(name, ..)| *name).collect();
+    loop {
+        let _ = write!(std::io::stderr().lock(), "What now? [{}] ", names.join("/"));
+        let _ = std::io::stderr().lock().flush();
+        let mut line = String::new();
+        if std::io::stdin().read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let said = line.trim().to_lowercase();
+        // The first letter suffices; no two begin alike.
+        let chosen = choices.iter().find(|(name, ..)| !said.is_empty() && name.starts_with(said.as_str()));
+        match chosen {
+            Some((_, _, Some(answer))) => return Some(*answer),
+            Some((_, _, None)) => {
+                for line in &question.details {
+                    tell(&format!("  {}", lay_out(line, paint.width, 4)));
+                }
             }
-            if *may_back_out {
-                choices.push(("go back", Answer::BackOut));
-            }
-            choices.push(("stop here", Answer::No));
-            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            let chosen = Select::new().with_prompt(text).items(&names).default(0).interact().ok()?;
-            choices.get(chosen).map(|(_, answer)| *answer)
+            None => {}
         }
     }
+}
+
+fn evidence(question: &Question, paint: Paint) {
+    for line in &question.evidence {
+        tell(&format!("  {}", lay_out(line, paint.width, 4)));
+    }
+}
+
+fn tell(line: &str) {
+    // A terminal that went away is no reason to stop in the middle of a run.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -108,7 +108,8 @@ impl Driver<'_> {
                     Directive::Ask(question) => {
                         self.append(state, What::Asked { question: question.clone() })?;
                         let id = question.id.clone();
-                        let answer = self.ask(&question, &mut renew_at).await?;
+                        let limit = machine::answer_by(plan, state, &question).map(|at| to_clock(at, origin_ms));
+                        let answer = self.ask(&question, limit, &mut renew_at).await?;
                         match self.answered(id, answer) {
                             Ok(what) => self.append(state, what)?,
                             Err((verdict, reason)) => return self.end(state, verdict, reason),
@@ -186,7 +187,7 @@ impl Driver<'_> {
     }
 
     /// Asks, and keeps the lease alive while a person thinks.
-    async fn ask(&mut self, question: &Question, renew_at: &mut u64) -> Result<Reply, DriveError> {
+    async fn ask(&mut self, question: &Question, limit: Option<u64>, renew_at: &mut u64) -> Result<Reply, DriveError> {
         let Self { prompter, journal, clock, interrupt, .. } = self;
         let mut asked = prompter.ask(question);
         loop {
@@ -194,6 +195,7 @@ impl Driver<'_> {
                 biased;
                 answer = &mut asked => return Ok(answer),
                 _ = wait_for(interrupt, false) => return Ok(None),
+                () = clock.until(limit.unwrap_or(u64::MAX)), if limit.is_some() => return Ok(None),
                 () = clock.until(*renew_at) => {
                     journal.renew()?;
                     *renew_at = clock.monotonic_ms() + RENEW_MS;

@@ -34,6 +34,9 @@ pub enum What {
     Started { format: u32, plan: Box<Plan>, accepted: serde_json::Value, by: Owner },
     /// Another process went on with it. What was in flight is in doubt.
     Resumed { by: Owner, reason: Option<String>, accepted: serde_json::Value },
+    /// Somebody, or a flag, answers when a step of this segment fails before the point of no return. Where
+    /// nobody does, a failed planned run goes back by itself.
+    Attended { by: String },
     /// A look ended.
     Looked { step: StepIndex, observed: Observed },
     /// A look did not.
@@ -92,6 +95,9 @@ pub struct Question {
     pub kind: QuestionKind,
     /// What to know before answering, a sentence each.
     pub evidence: Vec<String>,
+    /// More, for whoever asks for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
 }
 
 /// How a question is answered.
@@ -120,6 +126,8 @@ pub enum Answer {
     Pass,
     /// Take back what can be taken back.
     BackOut,
+    /// Leave everything as it is, to go on later.
+    Pause,
 }
 
 /// What a person says of a step in doubt.
@@ -140,6 +148,7 @@ impl What {
         match self {
             Self::Started { .. }
             | Self::Resumed { .. }
+            | Self::Attended { .. }
             | Self::Intended { .. }
             | Self::Acted { .. }
             | Self::ActFailed { .. }

@@ -3,14 +3,18 @@
 //! Pure: the same plan and the same events give the same directives, today and after a crash. What is
 //! already under way is the driver's to know: a directive that it carries out already is not begun twice.
 
+use super::action::Evidence;
 use super::event::{Answer, Question, QuestionKind, What};
 use super::pace::open_group;
-use super::plan::{Plan, PlanPhase, StepIndex};
+use super::plan::{Plan, PlanPhase, PlanStep, StepIndex};
 use super::state::{How, RunState, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
 use crate::base::quantity::spoken;
 use crate::runbook::bound::{Mode, OnFailure};
 use crate::runbook::signature::{Effect, FactKind, Undo};
+
+/// How long a failed run with something to take back waits for an answer, in milliseconds.
+const ANSWER_MAX_MS: u64 = 300_000;
 
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +91,7 @@ fn go_on(plan: &Plan, state: &RunState, phase: &PlanPhase, group: &[StepIndex]) 
                     text: human.text.clone(),
                     kind: QuestionKind::Human { who: human.who.clone() },
                     evidence: Vec::new(),
+                    details: Vec::new(),
                 }),
             }),
             (None, Stage::Ready) => Some(Directive::Apply { step: index, attempt: record.attempts + 1 }),
@@ -133,7 +138,13 @@ fn unanswered(plan: &Plan, state: &RunState, phase: &PlanPhase) -> Option<Direct
         Stage::Missed { why } => Some(format!("{}: {why}", step.id)),
         _ => None,
     });
-    Some(Directive::Ask(Question { id: phase.id.clone(), text: text.clone(), kind, evidence: misses.collect() }))
+    Some(Directive::Ask(Question {
+        id: phase.id.clone(),
+        text: text.clone(),
+        kind,
+        evidence: misses.collect(),
+        details: Vec::new(),
+    }))
 }
 
 fn declined(state: &RunState, id: &str) -> Directive {
@@ -160,15 +171,20 @@ fn after_failure(
         reason = format!("{reason} (and {} more)", failed.len() - 1);
     }
     let may_back_out = plan.mode == Mode::Planned && may_undo_something(plan, state, phase.wave);
-    if step.on_failure == OnFailure::Ask && !doubt {
+    let may_pass = step.on_failure == OnFailure::Ask;
+    if (may_pass || (state.attended && may_back_out)) && !doubt {
         match state.answers.get(&step.id) {
             None => {
                 return Directive::Ask(Question {
                     id: step.id.clone(),
-                    text: format!("{} failed. What now?", step.id),
-                    kind: QuestionKind::Failure { may_pass: true, may_back_out },
-                    evidence: vec![why],
+                    text: format!("{} failed: {why}", step.id),
+                    kind: QuestionKind::Failure { may_pass, may_back_out },
+                    evidence: before_answering(plan, state, phase.wave),
+                    details: details(step, record),
                 });
+            }
+            Some(Answer::Pause) if state.has_touched() => {
+                return Directive::Finish(Verdict::Stopped, format!("paused after {reason}"));
             }
             Some(Answer::BackOut) => {
                 return Directive::Record(What::BackOutBegan { reason, wave: phase.wave, by: None });
@@ -186,6 +202,54 @@ fn after_failure(
         (false, false) => Verdict::Refused,
     };
     Directive::Finish(verdict, reason)
+}
+
+/// What to know before one says what becomes of a failed step.
+fn before_answering(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<String> {
+    let mut known = Vec::new();
+    if let (Some(began), None) = (state.outage_began_ms, state.outage_ended_ms) {
+        let lasted = spoken(state.now_ms.saturating_sub(began));
+        known.push(match plan.outage_max_ms.filter(|_| may_still_back_out(plan, state)) {
+            Some(most) => {
+                let most = spoken(most);
+                format!("nobody can write since {lasted}; without an answer it goes back when that has lasted {most}")
+            }
+            None => format!("nobody can write since {lasted}"),
+        });
+    }
+    if plan.mode == Mode::Planned {
+        let back = to_undo(plan, state, wave);
+        let back: Vec<&str> =
+            back.iter().filter_map(|index| plan.steps.get(*index)).map(|step| step.id.as_str()).collect();
+        if !back.is_empty() {
+            known.push(format!("going back takes back {}", back.join(", ")));
+        }
+    }
+    known
+}
+
+/// What is known of a failed step.
+fn details(step: &PlanStep, record: &StepRecord) -> Vec<String> {
+    let seen = |what: &str, evidence: &Evidence| {
+        (!evidence.summary.is_empty()).then(|| format!("{what}: {}", evidence.summary))
+    };
+    let mut details = vec![
+        step.summary.clone(),
+        format!("looked at {} times, begun {} times, within {}", record.looks, record.attempts, spoken(step.within_ms)),
+    ];
+    details.extend(record.before.as_ref().and_then(|before| seen("before", before)));
+    details.extend(seen("last seen", &record.evidence));
+    details.push(format!("written at {}", step.place));
+    details
+}
+
+/// When, in elapsed milliseconds, a question that nobody answered counts as answered no: what waits for
+/// people must not keep users waiting for ever.
+pub fn answer_by(plan: &Plan, state: &RunState, question: &Question) -> Option<u64> {
+    let patience = matches!(question.kind, QuestionKind::Failure { may_back_out: true, .. })
+        .then(|| state.now_ms.saturating_add(ANSWER_MAX_MS));
+    let outage = wake_at(plan, state).filter(|at| *at > state.now_ms);
+    patience.into_iter().chain(outage).min()
 }
 
 /// Why the outage lasts too long, when it does and something can be done about it.

@@ -28,6 +28,8 @@ pub struct RunState {
     /// Questions that were put and not yet answered.
     pub asked: Option<String>,
     pub stop_asked: bool,
+    /// Somebody answers when a step fails.
+    pub attended: bool,
     pub back_out: Option<BackOut>,
     pub ended: Option<(Verdict, String)>,
     /// When the first fence was begun.
@@ -62,6 +64,7 @@ impl RunState {
             answers: BTreeMap::new(),
             asked: None,
             stop_asked: false,
+            attended: false,
             back_out: None,
             ended: None,
             outage_began_ms: None,
@@ -138,6 +141,7 @@ impl RunState {
             }
             What::Started { .. } => return Err(impossible("a run begins only once")),
             What::Resumed { .. } => self.resume(plan),
+            What::Attended { .. } => self.attended = true,
             What::StopAsked => self.stop_asked = true,
             What::TimePassed | What::Noted { .. } => {}
             What::Ended { verdict, reason } => self.ended = Some((*verdict, reason.clone())),
@@ -272,7 +276,7 @@ impl RunState {
                 };
                 record.settle(Stage::Missed { why }, now_ms);
             }
-            Answer::Yes | Answer::No | Answer::BackOut => {}
+            Answer::Yes | Answer::No | Answer::BackOut | Answer::Pause => {}
         }
     }
 
@@ -281,6 +285,7 @@ impl RunState {
         self.turn_forward(plan);
         self.ended = None;
         self.stop_asked = false;
+        self.attended = false;
         self.asked = None;
         self.answers.retain(|_, answer| matches!(answer, Answer::Yes | Answer::Pass));
         let passed: Vec<bool> = plan
@@ -360,6 +365,7 @@ fn name_of(what: &What) -> &'static str {
     match what {
         What::Started { .. } => "started",
         What::Resumed { .. } => "resumed",
+        What::Attended { .. } => "attended",
         What::Looked { .. } => "looked",
         What::LookFailed { .. } => "look_failed",
         What::Intended { .. } => "intended",

@@ -14,3 +14,4 @@ mod pair;
 mod runbook;
 mod schemas;
 mod store;
+mod terminal;

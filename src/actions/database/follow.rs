@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::port::{By, Role, Way};
+use super::port::{Account, By, Role, Way};
 use super::situation::Situation;
 use crate::base::name::SiteName;
 use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, FactKind, Observed, Touch};
@@ -35,6 +35,21 @@ impl Follow {
             }));
         };
         let way = database.way_to_follow(at, &leader, self.by).await?;
+        if matches!(way, Way::Rewind(_) | Way::Copy(_))
+            && let Account::ToTake(lost) = database.lost_writes(at, &leader).await?
+        {
+            return Ok(Err(Observed::Blocked {
+                until: Some(self.situation.fact(FactKind::Accounted, at)),
+                reason: format!(
+                    "it would discard what is not saved yet ({}); `database.account` saves it",
+                    lost.summary
+                ),
+                evidence: match way {
+                    Way::Rewind(evidence) | Way::Copy(evidence) => evidence,
+                    _ => Evidence::default(),
+                },
+            }));
+        }
         Ok(Ok((leader, way)))
     }
 }

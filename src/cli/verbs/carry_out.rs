@@ -85,6 +85,7 @@ pub async fn run(
         let reason = accept.reason.clone().unwrap_or_default();
         opening.push(What::Noted { note: crate::engine::action::Evidence::new(format!("taken over{from}: {reason}")) });
     }
+    opening.extend(attended(common, accept, consent));
     let origin_ms = i128::from(clock.monotonic_ms());
     for what in opening {
         let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: 0, what };
@@ -167,10 +168,19 @@ pub fn beforehand(common: &Common, accept: &Accept, consent: &Consent) -> Before
     Beforehand {
         yes: consent.yes,
         confirm: consent.confirm.clone(),
+        on_failure: consent.on_failure,
+        retries: std::collections::BTreeMap::new(),
+        paint: crate::cli::paint(common, true),
         no_input: common.no_input,
         misses: accept.accept_miss.clone(),
         operator: owner::this_process().operator,
     }
+}
+
+/// That somebody, or a flag, answers when a step fails; where nobody does, the run goes back by itself.
+pub fn attended(common: &Common, accept: &Accept, consent: &Consent) -> Option<What> {
+    let asks = consent.on_failure.is_some() || beforehand(common, accept, consent).can_ask();
+    asks.then(|| What::Attended { by: owner::this_process().operator })
 }
 
 /// Drives a run to its end and tells how it ended.

@@ -74,6 +74,7 @@ pub async fn run(
             by: Some(by.operator),
         });
     }
+    opening.extend(carry_out::attended(common, accept, consent));
     let mut problem = None;
     for what in opening {
         let elapsed = u64::try_from(i128::from(clock.monotonic_ms()) - origin_ms).unwrap_or(0).max(state.now_ms);

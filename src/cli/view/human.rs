@@ -177,6 +177,7 @@ impl Reporter for HumanReporter {
             What::Asked { .. } | What::Ended { .. } => return self.writer.clear(),
             What::Started { .. }
             | What::Resumed { .. }
+            | What::Attended { .. }
             | What::Answered { .. }
             | What::UndoIntended { .. }
             | What::TimePassed => {}

@@ -355,7 +355,7 @@ impl Clock for TestClock {
     }
 }
 
-struct Silent;
+pub struct Silent;
 impl Reporter for Silent {
     fn event(&mut self, _plan: &Plan, _state: &RunState, _event: &Event) {}
 }

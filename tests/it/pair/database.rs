@@ -269,6 +269,10 @@ impl Hands for SimDatabase {
             if member.running && !member.recovery {
                 return Err(ActionError::refused("it takes writes itself"));
             }
+            if rewinds && !member.accounted {
+                world.broken.push(format!("what only {} wrote was discarded and is saved nowhere", SITES[at]));
+            }
+            let member = &mut world.members[at];
             if rewinds {
                 let same = member.log.iter().zip(&log).take_while(|(own, its)| own == its).count();
                 if same < member.log.len() && !member.kept {

@@ -34,6 +34,7 @@ const FAILOVER: &[Row] = &[
 
 const FAILBACK: &[Row] = &[
     ("keep", None, "database.keep_aside", "to"),
+    ("account", None, "database.account", "to"),
     ("rejoin", None, "database.follow", "to"),
     ("caught-up", None, "database.caught_up", "to"),
     ("look", None, "database.ready", "to"),
@@ -57,6 +58,7 @@ const EMERGENCY: &[Row] = &[
 
 const REJOIN: &[Row] = &[
     ("keep", None, "database.keep_aside", "from"),
+    ("account", None, "database.account", "from"),
     ("rejoin", None, "database.follow", "from"),
     ("caught-up", None, "database.caught_up", "from"),
     ("marker", None, "database.marker_seen", "from"),

@@ -206,3 +206,27 @@ async fn a_person_may_vouch_for_a_standby_that_is_gone_with_its_host() {
     }
     assert!(vouched >= 3, "{vouched} runs went home on a person's word");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_discarded_before_it_is_saved() {
+    // `nuremberg` was promoted while `dallas` had more than it; `dallas` would be rewound.
+    let maker = maker(Order::Rejoin, "dallas", "nuremberg");
+    let world = Shared::new(World::new(Vec::new()));
+    {
+        let mut world = world.world();
+        let [dallas, nuremberg] = &mut world.members;
+        (dallas.running, dallas.clean, dallas.signal) = (false, true, true);
+        (nuremberg.recovery, nuremberg.follows, nuremberg.timeline) = (false, None, 2);
+    }
+    let actions = maker.actions(&world);
+    let follow = step(&actions, &maker, "database.follow");
+    assert!(matches!(follow.observe().await, Ok(Observed::Blocked { until: Some(_), .. })));
+    let touch = switchback::engine::action::Touch::for_preparation();
+    let refused = follow.apply(&touch).await.expect_err("refused");
+    assert!(refused.message.contains("database.account"), "{refused}");
+    let account = step(&actions, &maker, "database.account");
+    assert!(matches!(account.observe().await, Ok(Observed::Pending(_))));
+    account.apply(&touch).await.expect("saved");
+    assert!(matches!(account.observe().await, Ok(Observed::Satisfied(_))));
+    assert!(matches!(follow.observe().await, Ok(Observed::Pending(_))));
+}

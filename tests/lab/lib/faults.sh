@@ -159,3 +159,18 @@ lab_heal() {
     [[ $mode == hosts ]] || fail "links can only be cut in a lab made with \`up --hosts\`"
     if (($#)); then heal_between "$1" "$2"; else heal_all; fi
 }
+
+# What no replication would do: a text in the file of a standby's table is replaced by one of the same length. The server is
+# stopped for it, and its checksums are off afterwards, or it would notice by itself.
+lab_falsify() {
+    (($# == 4)) || misuse "falsify wants a database host, a table, a text and another of the same length"
+    need_db_host falsify "$@"
+    need_lab
+    local host=$1 table=$2 old=$3 new=$4 file
+    [[ ${#old} == "${#new}" && $old$new =~ ^[0-9A-Za-z]+$ ]] || misuse "falsify takes two texts of letters and digits of the same length"
+    file=$(ask "$host" "SELECT pg_relation_filepath('$table')") && [[ -n $file ]] || fail "$host has no table $table"
+    stop_postgres "$host"
+    in_host "$host" "$(pg_bin)/pg_checksums" --disable -D "$(data_of "$host")" >/dev/null || fail "the checksums of $host stay on"
+    in_host "$host" sed -i "s/$old/$new/" "$(data_of "$host")/$file" || fail "$file of $host cannot be changed"
+    start_postgres "$host"
+}

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails, and says how far it came"
 )]
 
+mod accounts;
 mod bad_days;
 mod hosts;
 mod kills;

@@ -17,11 +17,11 @@ const ACCOUNT_MAX: Duration = Duration::from_secs(60);
 
 /// What the old primary's own log says of what lies past a place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Account {
-    commits: u64,
-    end: Option<Lsn>,
-    first: String,
-    last: String,
+pub struct Account {
+    pub commits: u64,
+    pub end: Option<Lsn>,
+    pub first: String,
+    pub last: String,
 }
 
 /// Compares the old primary's end with what has arrived.
@@ -211,7 +211,8 @@ pub fn end_in(text: &str, segment_bytes: u64) -> Option<Lsn> {
     read(text, segment_bytes).end
 }
 
-fn read(text: &str, segment_bytes: u64) -> Account {
+/// What the look at a log printed.
+pub fn read(text: &str, segment_bytes: u64) -> Account {
     let field = |name: &str| {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).filter(|value| !value.is_empty())
     };

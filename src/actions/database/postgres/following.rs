@@ -145,7 +145,7 @@ async fn stop(member: &Member, touch: &Touch) -> Result<(), ActionError> {
     output.stdout_or(&format!("{}: stopping the standby", member.name())).map(drop)
 }
 
-async fn begin(member: &Member, touch: &Touch, name: &str, text: &str, more: &[&str]) -> Result<(), ActionError> {
+pub async fn begin(member: &Member, touch: &Touch, name: &str, text: &str, more: &[&str]) -> Result<(), ActionError> {
     let mut arguments = vec![name, text];
     arguments.extend_from_slice(more);
     let output = member.touch_script(touch, &programs::JOB, &arguments, TELL_MAX).await?;
@@ -153,7 +153,7 @@ async fn begin(member: &Member, touch: &Touch, name: &str, text: &str, more: &[&
 }
 
 /// Waits until nothing long of ours is under way there; the step's own time limit ends it.
-async fn wait_for_job(member: &Member) -> Result<Disk, ActionError> {
+pub async fn wait_for_job(member: &Member) -> Result<Disk, ActionError> {
     loop {
         let disk = member.disk().await?;
         if job_state(&disk) != Some(JobState::Running) {
@@ -163,11 +163,11 @@ async fn wait_for_job(member: &Member) -> Result<Disk, ActionError> {
     }
 }
 
-fn job_state(disk: &Disk) -> Option<JobState> {
+pub fn job_state(disk: &Disk) -> Option<JobState> {
     disk.job.as_ref().map(|job| job.state)
 }
 
-async fn last_words(member: &Member) -> String {
+pub async fn last_words(member: &Member) -> String {
     let data = member.data_dir();
     match member.host.look(&programs::JOB_LOG, &[&data], member.owner(), TELL_MAX).await {
         Ok(output) => {

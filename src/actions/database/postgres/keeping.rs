@@ -19,6 +19,12 @@ struct Place {
     segment_bytes: u64,
 }
 
+/// What tells one state of a member from another: timeline, end of its log and the leader's timeline, as the names of
+/// folders have it. The end stays where it is when a crashed server replays its log; a checkpoint does not.
+pub fn state_name(timeline: u32, end: Lsn, segment_bytes: u64, leader_timeline: u32) -> [String; 3] {
+    [timeline.to_string(), format!("{:X}", end.past_header(segment_bytes).0), leader_timeline.to_string()]
+}
+
 /// Whether there is something to keep, and whether it is kept.
 pub async fn look(member: &Member, leader: &Member, label: &str) -> Result<Keepsake, ActionError> {
     let why = match way::look(member, leader, By::Cheapest).await? {
@@ -40,6 +46,16 @@ pub async fn look(member: &Member, leader: &Member, label: &str) -> Result<Keeps
     Ok(if is_kept { Keepsake::Kept(evidence) } else { Keepsake::ToKeep(evidence) })
 }
 
+/// Keeps the log for an account; gives the folder's name.
+pub async fn keep_log(member: &Member, leader: &Member, label: &str, touch: &Touch) -> Result<String, ActionError> {
+    let evidence = keep(member, leader, label, touch).await?;
+    let name = evidence.text("folder").and_then(|folder| folder.rsplit('/').next()).unwrap_or_default();
+    if name.is_empty() {
+        return Err(ActionError::refused(format!("{}: there is no log to be kept", member.name())));
+    }
+    Ok(name.to_owned())
+}
+
 /// Keeps it.
 pub async fn keep(member: &Member, leader: &Member, label: &str, touch: &Touch) -> Result<Evidence, ActionError> {
     let Some(place) = place(member, leader, label).await? else {
@@ -55,9 +71,10 @@ pub async fn keep(member: &Member, leader: &Member, label: &str, touch: &Touch) 
 }
 
 async fn place(member: &Member, leader: &Member, label: &str) -> Result<Option<Place>, ActionError> {
-    let disk = member.disk().await?;
-    let Data::Found(cluster) = &disk.data else { return Ok(None) };
+    let seen = member.look().await?;
+    let Data::Found(cluster) = &seen.disk.as_ref().map_err(Clone::clone)?.data else { return Ok(None) };
     let control = &cluster.control;
+    let end = way::end_of_log(member, &seen, cluster).await?;
     let timeline = cluster.timeline();
     let leading = server::look(&leader.link).await?;
     let fork = promotion::history(leader, leading.timeline).await?.end_of(timeline);
@@ -69,7 +86,8 @@ async fn place(member: &Member, leader: &Member, label: &str) -> Result<Option<P
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' })
         .take(40)
         .collect();
-    let folder = format!("{label}-{timeline}-{:X}-{}", control.checkpoint.0, leading.timeline);
+    let state = state_name(timeline, end, control.segment_bytes, leading.timeline).join("-");
+    let folder = format!("{label}-{state}");
     Ok(Some(Place { folder, from, segment_bytes: control.segment_bytes }))
 }
 

@@ -4,8 +4,10 @@
 //! shell (`disk`, `scripts/`). What the two say must be of one another (`member`), and what they mean is
 //! decided without IO (`judge`, `way`).
 
+mod accounting;
 mod advisory;
 mod arrival;
+mod comparing;
 mod conninfo;
 mod control;
 mod control_data;
@@ -22,6 +24,8 @@ mod lsn;
 mod member;
 #[cfg(test)]
 mod on_lab;
+#[cfg(test)]
+mod on_log;
 mod preparation;
 mod programs;
 mod promotion;
@@ -158,20 +162,20 @@ impl Eyes for Cluster {
     fn keepsake<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Keepsake> {
         Box::pin(async move { keeping::look(self.member(site)?, self.member(leader)?, label).await })
     }
-    fn lost_writes<'a>(&'a self, _site: &'a SiteName, _leader: &'a SiteName) -> Answer<'a, Account> {
-        Box::pin(async { Err(ActionError::refused("accounts of PostgreSQL are not in this version yet")) })
+    fn lost_writes<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Account> {
+        Box::pin(async move { accounting::look(self.member(site)?, self.member(leader)?).await })
     }
-    fn tables<'a>(&'a self, _site: &'a SiteName, _leader: &'a SiteName) -> Answer<'a, Vec<Table>> {
-        Box::pin(async { Err(ActionError::refused("tables of PostgreSQL are not compared in this version yet")) })
+    fn tables<'a>(&'a self, _site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Vec<Table>> {
+        Box::pin(async move { comparing::tables(self.member(leader)?).await })
     }
     fn compare<'a>(
         &'a self,
-        _site: &'a SiteName,
-        _leader: &'a SiteName,
-        _table: &'a Table,
-        _from: Option<&'a str>,
+        site: &'a SiteName,
+        leader: &'a SiteName,
+        table: &'a Table,
+        from: Option<&'a str>,
     ) -> Answer<'a, Part> {
-        Box::pin(async { Err(ActionError::refused("tables of PostgreSQL are not compared in this version yet")) })
+        Box::pin(async move { comparing::compare(self.member(site)?, self.member(leader)?, table, from).await })
     }
     fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>> {
         Box::pin(async move { rows::look(self.member(site)?, row).await })
@@ -249,13 +253,8 @@ impl Hands for Cluster {
     ) -> Answer<'a, Evidence> {
         Box::pin(async move { keeping::keep(self.member(site)?, self.member(leader)?, label, touch).await })
     }
-    fn take_account<'a>(
-        &'a self,
-        _touch: &'a Touch,
-        _site: &'a SiteName,
-        _leader: &'a SiteName,
-    ) -> Answer<'a, Evidence> {
-        Box::pin(async { Err(ActionError::refused("accounts of PostgreSQL are not in this version yet")) })
+    fn take_account<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence> {
+        Box::pin(async move { accounting::take(self.member(site)?, self.member(leader)?, touch).await })
     }
     fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence> {
         Box::pin(async move {

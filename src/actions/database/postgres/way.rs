@@ -170,7 +170,7 @@ async fn decide(member: &Member, seen: &Seen, disk: &Disk, leader: &Leader) -> R
 
 /// Where a member's own log ends, also what it has received and not replayed: it would replay that when
 /// it is started.
-async fn end_of_log(member: &Member, seen: &Seen, cluster: &Cluster) -> Result<Lsn, ActionError> {
+pub async fn end_of_log(member: &Member, seen: &Seen, cluster: &Cluster) -> Result<Lsn, ActionError> {
     if let Ok(server) = &seen.server {
         return Ok(server.position);
     }
