@@ -40,3 +40,33 @@ fn a_planned_failover_is_refused_while_a_link_is_cut() {
         assert_eq!(lab_.is_primary("b-db"), Some(false), "{one} – {other}");
     }
 }
+
+#[test]
+fn a_host_that_cannot_be_reached_is_cut_off_by_the_estates_own_commands() {
+    let mut lab_ = Lab::fresh();
+    let folder = std::env::var("LAB_DIR").expect("run by tests/lab/run-tests");
+    let text = std::fs::read_to_string(&lab_.estate).expect("the estate");
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/lab");
+    let look = format!("[ -e {folder}/inits/a-db ] && echo power is on || echo power is off");
+    let cut_off = format!(
+        "  a-db:  {{cut_off: {{command: {{act: [{own}, crash, a-db], look: [sh, -c, '{look}'], off_prints: power is off}}}}, site: dallas,"
+    );
+    let changed = text.replace("  a-db:  {site: dallas,", &cut_off);
+    assert_ne!(changed, text, "the estate's line for a-db is another");
+    lab_.estate = lab_.estate.with_file_name("cut-off.yaml");
+    std::fs::write(&lab_.estate, changed).expect("written");
+    lab_.client_starts();
+    // The operator does not reach it; users, and the other site, still do.
+    lab(&["cut", "operator", "a-db"]);
+    let emergency = ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg"];
+    let mut accepted = emergency.to_vec();
+    accepted.extend(["--accept-data-loss", "orders", "--reason", "dallas is silent"]);
+    // No `--accept-unfenced`: that it is off is proven.
+    lab_.ok(&accepted);
+    lab(&["heal"]);
+    let shown = lab_.ok(&["show"]);
+    assert!(shown.stdout.contains("was cut off, as its own check says"), "{}", shown.stdout);
+    assert_eq!((lab_.is_primary("a-db"), lab_.is_primary("b-db")), (None, Some(true)));
+    let seen = lab_.client_stops();
+    assert_eq!(seen.both, Vec::<serde_json::Value>::new(), "both sites took writes");
+}

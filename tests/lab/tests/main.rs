@@ -8,6 +8,7 @@
 
 mod accounts;
 mod bad_days;
+mod debian;
 mod hosts;
 mod kills;
 mod lab;

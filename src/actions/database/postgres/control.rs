@@ -42,7 +42,12 @@ impl Member {
     pub async fn disable(&self, touch: &Touch) -> Result<Option<String>, ActionError> {
         let output = match &self.estate.control {
             Control::PgCtl => return Ok(None),
-            Control::Systemd { unit } => self.as_root(touch, &["systemctl", "mask", unit]).await?,
+            // A unit of the administrator's own cannot be masked. What proves the fence is that a start comes up
+            // read-only, whoever starts it; the mask only keeps it from being tried.
+            Control::Systemd { unit } => match self.as_root(touch, &["systemctl", "mask", unit]).await? {
+                masked if masked.is_ok() => masked,
+                refused => return Ok(Some(format!("`{unit}` is not masked: {}", refused.complaint()))),
+            },
             Control::Commands(commands) => match &commands.disable {
                 None => return Ok(None),
                 Some(argv) => self.host.touch_argv(touch, argv, As::Login, COMMAND_MAX).await?,
