@@ -98,28 +98,27 @@ impl TablesEqual {
         let (here, there) = (database.standing(at).await?, database.standing(leader).await?);
         let positions = format!("{at} is at {}, {leader} at {}", here.position_text, there.position_text);
         let evidence = progress.evidence(&format!("compared with {leader}"));
-        if progress.differ.is_empty() && progress.changing.is_empty() {
+        let told = |list: &[String]| list.iter().take(TOLD_MAX).cloned().collect::<Vec<_>>().join("; ");
+        let changing = if progress.changing.is_empty() {
+            String::new()
+        } else {
+            let (count, list) = (progress.changing.len(), told(&progress.changing));
+            format!("; {count} parts were changed all the while and could not be compared: {list}")
+        };
+        if progress.differ.is_empty() {
+            let what = if progress.changing.is_empty() { "tables" } else { "tables, but for what is named here," };
             let summary = format!(
-                "all {} tables of `{service}` are equal at {at} and {leader} ({} rows in {} parts); {positions}",
+                "all {} {what} of `{service}` are equal at {at} and {leader} ({} rows in {} parts){changing}; {positions}",
                 progress.tables.len(),
                 progress.rows,
                 progress.parts
             );
             return Ok(Observed::Satisfied(Evidence { summary, ..evidence }));
         }
-        let told = |list: &[String]| list.iter().take(TOLD_MAX).cloned().collect::<Vec<_>>().join("; ");
-        let mut why = Vec::new();
-        if !progress.differ.is_empty() {
-            why.push(format!("{} parts differ: {}", progress.differ.len(), told(&progress.differ)));
-        }
-        if !progress.changing.is_empty() {
-            let list = told(&progress.changing);
-            why.push(format!(
-                "{} parts were changed all the while and could not be compared: {list}",
-                progress.changing.len()
-            ));
-        }
-        let message = format!("the tables of `{service}` at {at} and {leader}: {}; {positions}", why.join("; "));
+        let (count, list) = (progress.differ.len(), told(&progress.differ));
+        let message = format!(
+            "the tables of `{service}` at {at} and {leader}: {count} parts differ: {list}{changing}; {positions}"
+        );
         Err(ActionError { evidence, ..ActionError::refused(message) })
     }
 }

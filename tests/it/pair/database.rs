@@ -167,7 +167,9 @@ impl Eyes for SimDatabase {
                 let log = world.members[at].log.iter().enumerate();
                 log.filter(|(number, _)| (*number < 10) == first).map(|(_, entry)| *entry).collect()
             };
-            let same = if part(at) == part(leader) { Same::Equal } else { Same::Differs("log".to_owned()) };
+            let falsified = world.members[at].falsified && first;
+            let same =
+                if part(at) == part(leader) && !falsified { Same::Equal } else { Same::Differs("log".to_owned()) };
             let (rows, bytes) = (part(leader).len() as u64, if first { 1 } else { 2 });
             Ok(Part { same, rows, bytes, next: first.then(|| "10".to_owned()) })
         }))

@@ -64,6 +64,8 @@ const REJOIN: &[Row] = &[
     ("marker", None, "database.marker_seen", "from"),
 ];
 
+const COMPARE: &[Row] = &[("tables", None, "database.tables_equal", "to")];
+
 fn site(name: &str) -> SiteName {
     SiteName::new(name).expect("a name")
 }
@@ -80,6 +82,8 @@ pub enum Order {
     Emergency,
     /// The lost site follows again.
     Rejoin,
+    /// Tables are compared.
+    Compare,
 }
 
 /// A plan, and what makes its actions anew for every process.
@@ -94,6 +98,7 @@ pub fn maker(order: Order, from: &str, to: &str) -> Maker {
         Order::Failback => (FAILBACK, Mode::Planned),
         Order::Emergency => (EMERGENCY, Mode::Emergency),
         Order::Rejoin => (REJOIN, Mode::Planned),
+        Order::Compare => (COMPARE, Mode::Planned),
     };
     let mut accepted = Accepted::default();
     if order == Order::Emergency {

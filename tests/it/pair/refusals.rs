@@ -230,3 +230,27 @@ async fn nothing_is_discarded_before_it_is_saved() {
     assert!(matches!(account.observe().await, Ok(Observed::Satisfied(_))));
     assert!(matches!(follow.observe().await, Ok(Observed::Pending(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn tables_that_differ_are_named_and_equal_ones_counted() {
+    let maker = maker(Order::Compare, "dallas", "nuremberg");
+    for falsified in [false, true] {
+        let world = Shared::new(World::new(Vec::new()));
+        world.world().members[1].falsified = falsified;
+        let actions = maker.actions(&world);
+        let compare = actions[0].as_ref();
+        // The first look counts only, since a plan takes it too.
+        let Ok(Observed::Pending(evidence)) = compare.observe().await else { panic!("not counted") };
+        assert_eq!((evidence.number("tables"), evidence.number("percent")), (Some(1), Some(0)));
+        match compare.observe().await {
+            Ok(Observed::Satisfied(evidence)) if !falsified => {
+                assert_eq!((evidence.number("percent"), evidence.number("parts")), (Some(100), Some(2)));
+            }
+            Err(error) if falsified => {
+                assert_eq!(error.fault, Fault::Refused);
+                assert!(error.message.contains("1 parts differ: log"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -37,6 +37,8 @@ pub struct Member {
     pub kept: bool,
     /// What only it wrote is saved.
     pub accounted: bool,
+    /// A row of it was changed behind everybody's back.
+    pub falsified: bool,
     pub test_rows: BTreeSet<(u32, bool)>,
 }
 
@@ -124,6 +126,7 @@ impl World {
             log: log.clone(),
             kept: false,
             accounted: false,
+            falsified: false,
             test_rows: BTreeSet::new(),
         };
         let standby = Member {

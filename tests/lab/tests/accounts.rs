@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::kills::killed_when;
 use crate::lab::{Lab, lab};
 
 const EMERGENCY: [&str; 10] = [
@@ -166,7 +167,17 @@ fn updates_deletions_and_odd_values_can_be_written_again() {
     lose_dallas(&lab_);
     // Somebody changes one of those rows at the new primary: what was lost does not overwrite it.
     lab_.sql("b-db", "update unkeyed set v = 'changed since' where v = 'three'");
-    lab_.ok(&["run", "rejoin", "--input", "site=dallas", "--yes"]);
+    // Switchback dies while the account is taken; whoever resumes the run finishes the same one.
+    let order = ["run", "rejoin", "--input", "site=dallas", "--yes"];
+    let killed = killed_when(&lab_, &order, |event| {
+        let begun = event["event"] == "intended" && event["step_id"] == "rejoin/account/orders";
+        if begun {
+            std::thread::sleep(std::time::Duration::from_millis(700));
+        }
+        begun
+    });
+    assert!(killed, "the account was not taken");
+    lab_.ok(&["resume"]);
     lab_.is_at_rest("b-db", "a-db");
     let account = account();
     let figures = std::fs::read_to_string(account.join("account.txt")).expect("figures");

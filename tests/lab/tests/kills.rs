@@ -10,7 +10,7 @@ use crate::lab::Lab;
 
 /// Runs a command with its events as JSON and kills it right after the first event that `when` picks.
 /// Says whether it was killed, and the steps that were begun.
-fn killed_when(lab: &Lab, arguments: &[&str], when: impl Fn(&Value) -> bool) -> bool {
+pub fn killed_when(lab: &Lab, arguments: &[&str], when: impl Fn(&Value) -> bool) -> bool {
     let mut all = vec!["--format", "json"];
     all.extend_from_slice(arguments);
     let mut child = lab.command(&all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("switchback runs");

@@ -33,7 +33,7 @@ while [ "$before" -gt 0 ] && [ "$segment" -gt 1 ] && is_there $((segment - 1)); 
     before=$((before - 1))
 done
 start=$(printf '%X/%X' $((segment * segment_bytes >> 32)) $((segment * segment_bytes & 4294967295)))
-"$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$start" 2>"$into/waldump.err" |
+{ timeout 7200 "$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$start" 2>"$into/waldump.err" || echo $? >"$into/waldump.code"; } |
     grep -E '^rmgr: (Heap2?|Transaction|Standby|XLOG|Storage) ' |
     awk -v fork="$fork" -v lines_max=$((rows_max * 20)) "$log_rows" >"$into/log" || fail "the log cannot be read: $(head -n 1 "$into/waldump.err")"
 : >"$into/places"
@@ -49,6 +49,14 @@ early=$(figure early)
 [ "$early" = 0 ] || missing "$early transactions began before the oldest log that is still there: rows that they wrote first may be missing"
 [ "$(figure prepared)" = 0 ] || missing "$(figure prepared) prepared transactions were neither committed nor rolled back: their rows are not saved"
 [ "$(figure unread)" = 0 ] || missing "the log holds more than $((rows_max * 20)) changes: those after them are not listed"
+# It always ends with a complaint, at the end of the log. Before that it is a gap.
+[ "$(cat "$into/waldump.code" 2>/dev/null)" != 124 ] || missing "reading the log took longer than two hours: what it says after that is not listed"
+lacks=$(sed -n 's/.*could not find file "\([0-9A-F]\{24\}\)".*/\1/p' "$into/waldump.err" | tail -n 1)
+last=$((0x${end#*/} + 0x${end%/*} * 4294967296 - 1))
+last=$(printf '%08X%08X%08X' "$timeline" $((last / segment_bytes / per_file)) $((last / segment_bytes % per_file)))
+if [ -n "$lacks" ] && [ "$(printf '%s\n%s\n' "$lacks" "$last" | sort | head -n 1)" = "$lacks" ]; then
+    missing "the log lacks $lacks, and goes to $last: what it says from there on is not listed"
+fi
 [ "$next_xid" != 0 ] || missing "where the two parted cannot be seen in the log: changes and deletions of older rows are listed, not saved"
 
 # ---- the server, alone
@@ -97,7 +105,8 @@ FROM (VALUES $(cat "$into/files")) f(spc, node)
 LEFT JOIN pg_class c ON c.oid = pg_filenode_relation(f.spc, f.node) LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
 SQL
     awk -v oid="$oid" -v next_xid="$next_xid" -v whose="$into/whose" -v gone="$into/gone" "$row_sql" "$into/places" >"$into/script"
-    PGDATABASE=$name timeout 7200 "$bin/psql" -XAtqw0 -h "$sockets" -p "$port" -U "$super" -f "$into/script" 2>"$into/error" |
+    rm -f "$into/code"
+    { PGDATABASE=$name timeout 7200 "$bin/psql" -XAtqw0 -h "$sockets" -p "$port" -U "$super" -f "$into/script" 2>"$into/error" || echo $? >"$into/code"; } |
         head -c "$left_bytes" >"$into/rows"
     bytes=$(wc -c <"$into/rows")
     left_bytes=$((left_bytes - bytes))
@@ -105,6 +114,8 @@ SQL
         # What was cut off in the middle is no statement.
         sed -i -z '$d' "$into/rows"
         missing "$name: its rows are more than the $bytes_max bytes that there is room for, or that are allowed: the rest is not saved"
+    elif [ -f "$into/code" ]; then
+        missing "$name: reading its rows was cut off (exit code $(cat "$into/code"), 124 after two hours): $(tail -n 1 "$into/error")"
     elif [ -s "$into/error" ]; then
         missing "$name: $(grep -c ERROR "$into/error") questions about its rows failed, the first with: $(grep -m 1 ERROR "$into/error" | sed 's/.*ERROR: *//')"
     fi
