@@ -147,6 +147,16 @@ copy orders (id, site) from stdin;
 begin; delete from orders where id = 11; savepoint a; insert into orders values (21, 'no'); rollback to a;
 insert into orders values (22, 'yes'); commit;
 update orders set site = 'changed' where id = 12;
+begin; insert into unkeyed values ('before copies');
+copy unkeyed from stdin;
+copied
+copied twice
+\.
+copy unkeyed from stdin;
+copied
+copied and changed
+\.
+update unkeyed set v = 'changed' where v = 'copied and changed'; commit;
 truncate made_anew;
 "#;
 
@@ -181,7 +191,7 @@ fn updates_deletions_and_odd_values_can_be_written_again() {
     lab_.is_at_rest("b-db", "a-db");
     let account = account();
     let figures = std::fs::read_to_string(account.join("account.txt")).expect("figures");
-    assert!(figures.contains("table=shop\tpublic.unkeyed\t2\t2\t2\t4"), "{figures}");
+    assert!(figures.contains("table=shop\tpublic.unkeyed\t7\t3\t2\t9"), "{figures}");
     let truncated = "not_recovered=shop: public.made_anew was made, emptied or written anew";
     assert!(figures.contains(truncated), "a truncation is said: {figures}");
     assert_ne!(lab_.sql("b-db", rows), before);

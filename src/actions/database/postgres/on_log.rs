@@ -140,6 +140,32 @@ fn rows_whose_places_the_log_does_not_name() {
 }
 
 #[test]
+fn a_block_is_asked_for_once_and_not_for_what_has_a_place() {
+    let many = |lsn| record("Heap2", 785, lsn, &format!("MULTI_INSERT 3 tuples flags 0x02, {}", at(7)));
+    let records = [
+        record("Heap", 785, 0x0600_0100, &format!("INSERT off 4 flags 0x00, {}", at(7))),
+        many(0x0600_0200),
+        many(0x0600_0300),
+        record(
+            "Heap",
+            785,
+            0x0600_0400,
+            &format!("HOT_UPDATE off 6 xmax 785 flags 0x20 ; new off 11 xmax 0, {}", at(7)),
+        ),
+        record("Transaction", 785, 0x0600_0500, "COMMIT 2026-11-21 07:00:02.000000 UTC"),
+    ];
+    let places = lost(&records, "100").remove("places").expect("a file");
+    let expected = |apart: &str| {
+        [
+            "16387 1663 16416 1 I 7 4 785 0 0".to_owned(),
+            format!("16387 1663 16416 2 M 7 0 785 0:{apart} 0"),
+            "16387 1663 16416 4 A 7 11 785 7 6".to_owned(),
+        ]
+    };
+    assert!(places == expected("4:11") || places == expected("11:4"), "{places:?}");
+}
+
+#[test]
 fn what_began_before_the_fork_and_was_committed_after_it_is_lost_too() {
     let records = [
         record("Standby", 0, 0x0500_0100, "RUNNING_XACTS nextXid 780 latestCompletedXid 779 oldestRunningXid 780"),

@@ -5,7 +5,7 @@
 #                 (PASSING: inserted and deleted again; LEFT: not followed, since there were too many)
 #   places        DATABASE TABLESPACE FILE SEQUENCE KIND BLOCK OFFSET XID OLD_BLOCK OLD_OFFSET
 #                 (KIND: I inserted, M inserted somewhere in the block, U changed, A changed or inserted: the log does not tell;
-#                 OLD: where a row that was changed lay at the fork)
+#                 OLD: where a row that was changed lay at the fork; of M the offsets in the block that are told apart)
 #   gone          DATABASE TABLESPACE FILE SEQUENCE BLOCK OFFSET      rows of before the fork that were deleted
 #   figures       NAME=VALUE
 function forget(key) {
@@ -74,7 +74,8 @@ $1 == "M" {
     inserted[rel] += $4
     by_i[top] += $4
     several[rel SUBSEP $3] = 1
-    remember(rel SUBSEP $3 SUBSEP "M" FNR, "M", FNR, $5, "")
+    # Several records of one transaction for one block ask the same question.
+    if (!((rel SUBSEP $3 SUBSEP "M" $5) in kind)) remember(rel SUBSEP $3 SUBSEP "M" $5, "M", FNR, $5, "")
 }
 $1 == "U" {
     count(updated)
@@ -115,11 +116,21 @@ END {
         print split_rel(), inserted[rel] + 0, updated[rel] + 0, deleted[rel] + 0, passing[rel] + 0, left[rel] + 0, \
             (rel in made) + 0 > (into "/relations")
     }
+    # What is known by its place is not asked for again with the rest of its block.
+    for (key in kind) {
+        split(key, part, SUBSEP)
+        if (kind[key] != "M" && ((part[1] SUBSEP part[2]) in several)) except[part[1] SUBSEP part[2]] = except[part[1] SUBSEP part[2]] ":" part[3]
+    }
     for (key in kind) {
         split(key, part, SUBSEP)
         rel = part[1]
-        offset = kind[key] == "M" ? 0 : part[3]
-        print split_rel(), order[key], kind[key], part[2], offset, who[key], (old[key] == "" ? "0 0" : old[key]) > (into "/places")
+        place = old[key] == "" ? "0 0" : old[key]
+        offset = part[3]
+        if (kind[key] == "M") {
+            offset = 0
+            place = "0" except[part[1] SUBSEP part[2]] " 0"
+        }
+        print split_rel(), order[key], kind[key], part[2], offset, who[key], place > (into "/places")
     }
     for (x in prepared) waiting++
     figures = into "/figures"

@@ -30,9 +30,10 @@ function ask(kind,   from) {
         print insertion("SELECT ' || (:values) || ' WHERE NOT EXISTS (SELECT FROM changed) ON CONFLICT DO NOTHING;'")
     } else if (kind == "M") {
         print insertion("VALUES (' || (:values) || ') ON CONFLICT DO NOTHING;'")
-        from = "FROM unnest('{" places[kind] "}'::text[], '{" seqs[kind] "}'::int8[], '{" xids[kind] "}'::text[]) AS u(block, seq, xid)"
+        from = "FROM unnest('{" places[kind] "}'::text[], '{" seqs[kind] "}'::int8[], '{" xids[kind] "}'::text[], '{" olds[kind] "}'::text[]) AS u(block, seq, xid, apart)"
         from = from " CROSS JOIN generate_series(1, (current_setting('block_size')::int - 24) / 28) AS o(item)"
-        from = from " JOIN ONLY :name AS r ON r.ctid = format('(%s,%s)', u.block, o.item)::tid AND r.xmin = u.xid::xid ORDER BY u.seq, o.item;"
+        from = from " JOIN ONLY :name AS r ON r.ctid = format('(%s,%s)', u.block, o.item)::tid AND r.xmin = u.xid::xid"
+        from = from " WHERE o.item <> ALL (string_to_array(u.apart, ':')::int[]) ORDER BY u.seq, o.item;"
     } else {
         print "'DELETE FROM ONLY ' || :'name' || " guard("u.place") " || ';'"
         from = "FROM unnest('{" places[kind] "}'::text[], '{" seqs[kind] "}'::int8[]) AS u(place, seq) ORDER BY u.seq;"
@@ -76,7 +77,8 @@ BEGIN {
 $1 == oid && belongs($2, $3) {
     # Without the number that parts old rows from new ones an older row cannot be told for certain.
     if ((($5 == "U") || ($5 == "A")) && next_xid == 0) next
-    add($5, $5 == "M" ? $6 : quoted($6, $7), $4, $8, quoted($9, $10))
+    if ($5 == "M") add("M", $6, $4, $8, $9)
+    else add($5, quoted($6, $7), $4, $8, quoted($9, $10))
 }
 END {
     while (next_xid != 0 && (getline line < gone) > 0) {
