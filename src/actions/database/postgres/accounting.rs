@@ -21,8 +21,10 @@ const COUNT_MAX: Duration = Duration::from_secs(40);
 /// Limits of what is saved; what is past them is said, and lies in the log that is kept.
 const ROWS_MAX: u64 = 500_000;
 const BYTES_MAX: u64 = 2 << 30;
-/// How many tables an account tells one by one.
+/// How many tables an account names one by one; all of them are in its file.
 const TABLES_MAX: usize = 50;
+/// The same in its sentence, of tables and of what is not recovered.
+const TOLD_MAX: usize = 5;
 
 /// What an account would be about.
 #[derive(Debug)]
@@ -215,6 +217,15 @@ fn between(first: &str, last: &str) -> String {
     }
 }
 
+/// The first of a list, and how many more there are.
+fn told(list: &[String], count: usize) -> String {
+    let first = list.iter().take(TOLD_MAX).cloned().collect::<Vec<_>>().join("; ");
+    match count.saturating_sub(TOLD_MAX) {
+        0 => first,
+        more => format!("{first}; and {more} more"),
+    }
+}
+
 fn read(text: &str) -> Taken {
     let mut taken = Taken::default();
     for line in text.lines() {
@@ -252,11 +263,10 @@ impl Taken {
         let sum = |of: fn(&TableRow) -> u64| self.tables.iter().map(of).sum::<u64>();
         let saved = sum(|table| table.saved);
         let tables: Vec<String> = self.tables.iter().take(TABLES_MAX).map(ToString::to_string).collect();
-        let what = if tables.is_empty() { String::new() } else { format!("; {}", tables.join("; ")) };
-        let rest = if self.not_recovered.is_empty() {
-            String::new()
-        } else {
-            format!("; not recovered: {}", self.not_recovered.join("; "))
+        let what = if tables.is_empty() { String::new() } else { format!("; {}", told(&tables, self.tables.len())) };
+        let rest = match self.not_recovered.len() {
+            0 => String::new(),
+            count => format!("; not recovered: {}", told(&self.not_recovered, count)),
         };
         let summary = format!(
             "{} transactions of {} never reached the other side ({}): {saved} statements that write their rows again lie in \
@@ -285,5 +295,34 @@ impl std::fmt::Display for TableRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { table, inserted, updated, deleted, .. } = self;
         write!(f, "{table} {inserted} inserted, {updated} updated, {deleted} deleted")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_read_and_its_sentence_stays_short() {
+        let mut text =
+            "kept=before-rejoin-1-5081948-2\nfolder=/data.switchback/kept/x/account\naccount=1\ntransactions=12\n\
+                        first=2026-11-21 07:54:38\nlast=2026-11-21 07:54:39\ntable=shop\tpublic.\"a b\"\t2\t1\t1\t4\n"
+                .to_owned();
+        let taken = read(&text);
+        assert_eq!((taken.transactions, taken.kept.as_deref()), (12, Some("before-rejoin-1-5081948-2")));
+        assert_eq!(taken.tables[0].to_string(), "shop: public.\"a b\" 2 inserted, 1 updated, 1 deleted");
+        assert!(taken.folder.is_some() && taken.not_recovered.is_empty());
+        let more: Vec<String> = (0..100).map(|table| format!("not_recovered=shop: {table} is no table")).collect();
+        text.push_str(&more.join("\n"));
+        let list = read(&text).not_recovered;
+        assert!(told(&list, list.len()).ends_with("; and 95 more"));
+        assert_eq!(read("").folder, None, "what is not there is not taken");
+        assert_eq!(read("table=half\ta line\n").tables, []);
+    }
+
+    #[test]
+    fn places_compare_as_texts() {
+        assert!(padded(Lsn(0x0506_5D38)) < padded(Lsn(0x1_0000_0000)));
+        assert_eq!(padded(Lsn(0x2_0506_5D38)), "00000002/05065D38");
     }
 }

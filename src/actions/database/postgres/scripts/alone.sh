@@ -8,7 +8,7 @@ start_alone() {
     printf '%s' "$state/quarantine.log" >"$state/log"
     start "$1" "-c listen_addresses='' -c unix_socket_directories='$sockets' -c hba_file='$sockets/hba' -c primary_conninfo='' \
 -c restore_command='' -c archive_mode=off -c hot_standby=on -c logging_collector=off -c recovery_target='' \
--c recovery_target_timeline=latest -c wal_keep_size=1000000MB -c max_slot_wal_keep_size=-1"
+-c recovery_target_timeline=latest -c recovery_min_apply_delay=0 -c wal_keep_size=1000000MB -c max_slot_wal_keep_size=-1"
     ended=$?
     if [ -n "$log_kept" ]; then printf '%s' "$log_kept" >"$state/log"; else rm -f "$state/log"; fi
     return "$ended"

@@ -64,7 +64,10 @@ pid=$(postmaster) && {
     note_log "$pid"
     "$bin/pg_ctl" stop -D "$data" -w -s -t "$seconds" -m fast >/dev/null 2>&1 || fail "the standby in $data does not stop"
 }
-start_alone "$seconds" || fail "the server does not come up in quarantine: $(why_not_alone)"
+start_alone "$seconds" || {
+    stop_alone "$seconds"
+    fail "the server does not come up in quarantine: $(why_not_alone)"
+}
 trap 'stop_alone "$seconds"; rm -rf "$sockets"' EXIT
 port=$(sed -n 4p "$data/postmaster.pid")
 for super in "$(id -un)" postgres "$role"; do
