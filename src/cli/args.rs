@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::base::quantity::Span;
 use crate::runbook::bound::Mode;
 
 /// Carries out fail-over and fail-back runbooks between two sites.
@@ -69,11 +70,13 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Check the estate and its runbooks, offline: every problem at once, each with its place.
+    #[command(after_help = "Examples:\n  switchback check\n  switchback check runbooks/restart-shop.yaml")]
     Check {
         /// Runbooks to check beside the shipped ones.
         runbooks: Vec<PathBuf>,
     },
     /// Show what Switchback needs on the databases, and make it so with `--apply`.
+    #[command(after_help = "Examples:\n  switchback prepare\n  switchback prepare orders --apply")]
     Prepare {
         /// Only this service.
         service: Option<String>,
@@ -131,6 +134,9 @@ pub enum Verb {
         plan: Option<PathBuf>,
     },
     /// Carry out a runbook.
+    #[command(
+        after_help = "Examples:\n  switchback run rejoin\n  switchback run restart-shop --input site=dallas\n  switchback run --plan friday.plan"
+    )]
     Run {
         /// A shipped runbook (failover, failback, rejoin), one beside the estate, or a file.
         #[arg(required_unless_present = "plan")]
@@ -149,6 +155,9 @@ pub enum Verb {
         plan: Option<PathBuf>,
     },
     /// Go on with a run that was interrupted or stopped.
+    #[command(
+        after_help = "Examples:\n  switchback resume\n  switchback resume 20261121-0735 --accept-miss verify/from-outside/shop-web --reason \"the probe is down\""
+    )]
     Resume {
         /// The run, or the beginning of its id [default: the last unfinished one].
         run: Option<String>,
@@ -158,6 +167,7 @@ pub enum Verb {
         consent: Consent,
     },
     /// Take back what a stopped run did, of services that have not passed their point of no return.
+    #[command(after_help = "Example:\n  switchback rollback --reason \"the window is over\"")]
     Rollback {
         /// The run, or the beginning of its id [default: the last unfinished one].
         run: Option<String>,
@@ -167,6 +177,9 @@ pub enum Verb {
         consent: Consent,
     },
     /// Say how a step is that Switchback cannot know about.
+    #[command(
+        after_help = "Example:\n  switchback resolve 20261121-0735 restart/restart/a-web --as done --reason \"I saw it come up\""
+    )]
     Resolve {
         /// The run, or the beginning of its id.
         run: String,
@@ -180,8 +193,14 @@ pub enum Verb {
         reason: String,
     },
     /// Who is primary, how far behind the others are, where entrances point: from the live estate.
-    Status,
+    #[command(after_help = "Examples:\n  switchback status\n  switchback status --watch 5s")]
+    Status {
+        /// Look again and again, this long apart, until Ctrl-C.
+        #[arg(long, value_name = "EVERY", num_args = 0..=1, default_missing_value = "2s")]
+        watch: Option<Span>,
+    },
     /// The runs of this estate.
+    #[command(after_help = "Examples:\n  switchback runs\n  switchback runs --verify")]
     Runs {
         /// Check the chain of hashes of every run.
         #[arg(long)]
@@ -191,6 +210,7 @@ pub enum Verb {
         head: Vec<String>,
     },
     /// One run, step by step.
+    #[command(after_help = "Examples:\n  switchback show\n  switchback show 20261121-0735 --events")]
     Show {
         /// The run, or the beginning of its id [default: the last one].
         run: Option<String>,
@@ -199,20 +219,27 @@ pub enum Verb {
         events: bool,
     },
     /// A page about one run: what happened when, figures against objectives, receipts.
+    #[command(after_help = "Example:\n  switchback report 20261121-0735")]
     Report {
         /// The run, or the beginning of its id [default: the last one].
         run: Option<String>,
     },
     /// What runbooks can do: all actions, or one of them in full.
+    #[command(after_help = "Examples:\n  switchback actions\n  switchback actions database.fence")]
     Actions {
         /// An action, `database.fence`.
         name: Option<String>,
     },
     /// JSON Schema of what users write, for editors.
+    #[command(
+        after_help = "Example, for the names of your own estate in an editor:\n  switchback schema estate --estate switchback.yaml"
+    )]
     Schema { what: SchemaOf },
     /// Completions for a shell.
+    #[command(after_help = "Example:\n  switchback completions bash")]
     Completions { shell: clap_complete::Shell },
     /// The manual page.
+    #[command(after_help = "Example:\n  switchback man")]
     Man,
 }
 

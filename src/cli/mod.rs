@@ -8,6 +8,7 @@ mod error;
 pub mod exit;
 mod experience;
 mod locking;
+mod order;
 mod owner;
 mod present;
 mod problems;
@@ -79,12 +80,15 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             verbs::resume::run(&common, run.as_deref(), &accept, &consent, verbs::resume::Direction::Back).await
         }
         Verb::Resolve { run, step, verdict, reason } => verbs::resolve::run(&common, &run, &step, verdict, &reason),
-        Verb::Status => verbs::status::run(&common).await,
+        Verb::Status { watch } => match watch {
+            Some(every) => verbs::watch::run(&common, every).await,
+            None => verbs::status::run(&common).await,
+        },
         Verb::Runs { verify, head } => verbs::runs::run(&common, verify, &head),
         Verb::Show { run, events } => verbs::show::run(&common, run.as_deref(), events),
         Verb::Report { run } => verbs::report::run(&common, run.as_deref()),
         Verb::Actions { name } => verbs::actions::run(&common, name.as_deref()),
-        Verb::Schema { what } => verbs::schema::run(what),
+        Verb::Schema { what } => verbs::schema::run(&common, what),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "switchback", &mut std::io::stdout());
             Ok(Exit::Done)

@@ -11,7 +11,7 @@ use super::args::{Accept, Common, Order};
 use super::error::Failure;
 use super::exit::Exit;
 use super::wire::Workshop;
-use super::{owner, problems};
+use super::{order, owner, problems};
 use crate::actions::catalogue::{self, CATALOGUE};
 use crate::actions::context::{Accepted, Memory, RunContext};
 use crate::base::name::{ServiceName, SiteName};
@@ -209,17 +209,19 @@ pub struct Prepared {
 pub async fn prepare(
     common: &Common,
     runbook: &str,
-    order: &Order,
+    said: &Order,
     accept: &Accept,
     run: &str,
 ) -> Result<Prepared, Failure> {
     let estate = load_estate(common)?;
+    order::check_name(runbook, &estate)?;
     let runbook = shelf::find(runbook, &estate.folder, CATALOGUE).map_err(|found| invalid(common, &found))?;
-    let inputs = inputs(order)?;
-    let mode = match order.mode {
+    let inputs = inputs(said)?;
+    let mode = match said.mode {
         Some(mode) => Mode::from(mode),
         None => runbook.modes.first().copied().unwrap_or(Mode::Planned),
     };
+    order::check_inputs(&runbook, &estate, &inputs, mode)?;
     let mut context = RunContext {
         run: run.to_owned(),
         operator: owner::this_process().operator,
@@ -231,7 +233,7 @@ pub async fn prepare(
     };
     let workshop = workshop(&estate, &context)?;
     // Where the input `from` is given nobody needs to look who serves.
-    let serving = match order.from {
+    let serving = match said.from {
         Some(_) => None,
         None => workshop.serving().await,
     };
@@ -248,6 +250,7 @@ pub async fn prepare(
         rto_ms: estate.objectives.rto.map(crate::base::quantity::Span::millis),
     };
     let plan = Plan::new(bound, frame, &actions, catalogue::signature);
+    order::check_misses(&plan, accept)?;
     Ok(Prepared { estate, plan, actions, context, workshop })
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::Estate as Model;
 use super::written::Estate;
 use crate::base::schema::tidied;
 
@@ -19,4 +20,50 @@ pub fn schema() -> Value {
         }
     }
     schema
+}
+
+/// The schema with the names of this estate, so that an editor offers them where one is referred to. A name
+/// that is not there yet is still no mistake to the schema: whoever writes may be about to add it.
+pub fn schema_of(estate: &Model) -> Value {
+    let mut schema = schema();
+    let names = |names: Vec<&str>| json!(names);
+    let sites = names(estate.sites.keys().map(|name| name.as_str()).collect());
+    let hosts = names(estate.hosts.keys().map(|name| name.as_str()).collect());
+    let services = names(estate.services.keys().map(|name| name.as_str()).collect());
+    let providers = names(estate.providers.keys().map(|name| name.as_str()).collect());
+    for (place, names) in [
+        ("/$defs/Host/properties/site", &sites),
+        ("/$defs/Records/propertyNames", &sites),
+        ("/$defs/Postgres/properties/members/propertyNames", &hosts),
+        ("/$defs/Web/properties/members/propertyNames", &hosts),
+        ("/$defs/Service/properties/needs/items", &services),
+        ("/$defs/Entrance/properties/needs/items", &services),
+        ("/$defs/Dns/properties/provider", &providers),
+        ("/$defs/DnsDefaults/properties/provider", &providers),
+    ] {
+        let Some(node) = schema.pointer_mut(place).and_then(Value::as_object_mut) else { continue };
+        let Some(pattern) = node.remove("pattern") else { continue };
+        node.insert("anyOf".to_owned(), json!([{"enum": names}, {"pattern": pattern}]));
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::place::Source;
+
+    #[test]
+    fn an_editor_is_offered_the_names_of_the_estate() {
+        let text =
+            "format: 1\nestate: e\nsites: {here: {}, there: {}}\nhosts:\n  a: {site: here}\n  b: {site: there}\n";
+        let source = Source::new("e.yaml", text);
+        let estate = crate::estate::parse(&source, std::path::Path::new("/"), None).expect("sound");
+        let schema = schema_of(&estate);
+        let offered = |place: &str| schema.pointer(place).cloned().unwrap_or_default();
+        assert_eq!(offered("/$defs/Host/properties/site/anyOf/0/enum"), json!(["here", "there"]));
+        assert_eq!(offered("/$defs/Postgres/properties/members/propertyNames/anyOf/0/enum"), json!(["a", "b"]));
+        // A site that is still to be written is no mistake to an editor.
+        assert!(offered("/$defs/Host/properties/site/anyOf/1/pattern").is_string());
+    }
 }

@@ -182,11 +182,65 @@ fn a_secret_in_clear_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_site_that_is_not_in_the_estate_is_invalid() {
+fn what_is_said_wrongly_is_usage_and_told_with_what_was_meant() {
     let desk = sound();
-    let said = desk.exits(&["plan", "failover", "--to", "atlantis"], 3);
-    assert!(said.err.contains("atlantis"), "{}", said.err);
-    desk.exits(&["plan", "no-such-runbook"], 3);
+    let cases: &[(&[&str], &str)] = &[
+        (&["plan", "failover", "--to", "atlantis"], "no such site; there are dallas, nuremberg"),
+        (&["plan", "failover", "--to", "nurenberg"], "did you mean `nuremberg`?"),
+        (&["plan", "failovr", "--to", "nuremberg"], "did you mean `failover`?"),
+        (&["plan", "no-such-runbook"], "there are failover"),
+        (&["plan", "nowhere/at-all.yaml"], "no such file"),
+        (&["plan", "failover"], "--to SITE"),
+        (&["plan", "failback", "--input", "soak=long"], "soak"),
+        (&["plan", "failback", "--input", "soka=1s"], "did you mean `soak`?"),
+        (&["plan", "rejoin", "--mode", "emergency"], "mode"),
+        (&["stauts"], "status"),
+        (&["status", "--wacth"], "--watch"),
+        (&["status", "--watch", "1ms"], "500ms"),
+        (
+            &[
+                "plan",
+                "failover",
+                "--to",
+                "nuremberg",
+                "--from",
+                "dallas",
+                "--accept-miss",
+                "look/databases-ready/order",
+                "--reason",
+                "x",
+            ],
+            "did you mean `look/databases-ready/orders`?",
+        ),
+    ];
+    for (arguments, word) in cases {
+        let said = desk.exits(arguments, 2);
+        let text = said.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(word), "{arguments:?}: `{word}` is not in {}", said.err);
+    }
+}
+
+#[test]
+fn every_verb_shows_an_example_that_can_be_said() {
+    use clap::{CommandFactory, Parser};
+    for verb in switchback::cli::args::Cli::command().get_subcommands() {
+        let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default().replace("\\\n", " ");
+        let examples: Vec<&str> = help.lines().filter(|line| line.starts_with("  switchback ")).collect();
+        assert!(!examples.is_empty(), "`{}` shows no example", verb.get_name());
+        for example in examples {
+            let words: Vec<String> = example.split('"').enumerate().fold(Vec::new(), |mut words, (index, part)| {
+                if index % 2 == 0 {
+                    words.extend(part.split_whitespace().map(str::to_owned))
+                } else {
+                    words.push(part.to_owned())
+                }
+                words
+            });
+            if let Err(error) = switchback::cli::args::Cli::try_parse_from(&words) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -12,3 +12,4 @@ pub mod runs;
 pub mod schema;
 pub mod show;
 pub mod status;
+pub mod watch;

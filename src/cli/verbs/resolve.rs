@@ -4,7 +4,7 @@ use crate::cli::args::{Common, ResolveAs};
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::{locking, owner, session};
+use crate::cli::{locking, order, owner, session};
 use crate::engine::event::{Event, Owner, Resolution, What};
 use crate::engine::ports::{Clock, Journal};
 use crate::engine::state::Stage;
@@ -15,7 +15,7 @@ pub fn run(common: &Common, run: &str, step: &str, verdict: ResolveAs, reason: &
     let mut store = session::open_store(common)?;
     let past = session::find_run(&store, Some(run))?;
     let Some(index) = past.plan.find(step) else {
-        return Err(Failure::new(Exit::Usage, format!("run {} has no step `{step}`", past.row.id))
+        return Err(Failure::new(Exit::Usage, format!("run {}: {}", past.row.id, order::no_step(&past.plan, step)))
             .hint(format!("switchback show {}", past.row.id)));
     };
     let stage = past.state.steps.get(index).map(|record| record.stage.clone());

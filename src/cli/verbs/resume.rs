@@ -6,7 +6,7 @@ use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::PastRun;
-use crate::cli::{locking, owner, session};
+use crate::cli::{locking, order, owner, session};
 use crate::engine::event::{Event, What};
 use crate::engine::machine;
 use crate::engine::ports::{Clock, Journal};
@@ -45,6 +45,7 @@ pub async fn run(
         )
         .hint(format!("switchback show {}", past.row.id)));
     }
+    order::check_misses(&past.plan, accept)?;
     let prepared = session::prepare_again(common, &past, session::accepted(accept)?)?;
     let held = locking::take(&mut store, &past.plan.estate, &past.row.id, consent.take_over)?;
     let locks = match prepared.workshop.lock(consent.take_over).await {

@@ -1,6 +1,8 @@
 //! `status`: who is primary, how far behind the others are, where entrances point, what is fenced; from the
 //! live estate, not from a journal.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 use serde_json::json;
 
@@ -31,23 +33,47 @@ struct Row {
 pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let estate = session::load_estate(common)?;
     let workshop = session::workshop(&estate, &session::bare_context("status"))?;
-    let rows = look(&workshop).await;
-    let entrances = summary::summaries(&estate).await;
-    match common.format {
-        Format::Json => print_json(&rows, &entrances),
-        Format::Human => print_human(common, &estate, &rows, &entrances),
-    }
-    if common.format == Format::Human {
-        print_runs(common, &estate)?;
-    }
-    match conflict(&rows) {
+    let seen = look(&estate, &workshop).await;
+    tell(common, &estate, &seen)?;
+    match seen.conflict() {
         Some(service) => Err(Failure::new(Exit::Refused, format!("`{service}` takes writes at two sites at once"))
             .hint("decide which one is right, and fence the other by hand before anything else")),
         None => Ok(Exit::Done),
     }
 }
 
-async fn look(workshop: &Workshop) -> Vec<Row> {
+/// What one look saw.
+pub struct Seen {
+    rows: Vec<Row>,
+    entrances: Vec<summary::EntranceSummary>,
+}
+
+impl Seen {
+    /// A service that takes writes at two sites at once.
+    pub fn conflict(&self) -> Option<&ServiceName> {
+        conflict(&self.rows)
+    }
+}
+
+/// Looks at everything once.
+pub async fn look(estate: &Arc<Estate>, workshop: &Workshop) -> Seen {
+    let (rows, entrances) = futures::join!(members(workshop), summary::summaries(estate));
+    Seen { rows, entrances }
+}
+
+/// Prints what was seen.
+pub fn tell(common: &Common, estate: &Estate, seen: &Seen) -> Result<(), Failure> {
+    match common.format {
+        Format::Json => print_json(&seen.rows, &seen.entrances),
+        Format::Human => {
+            print_human(common, estate, &seen.rows, &seen.entrances);
+            print_runs(common, estate)?;
+        }
+    }
+    Ok(())
+}
+
+async fn members(workshop: &Workshop) -> Vec<Row> {
     let looks = workshop.databases().flat_map(|(service, database)| {
         database.sites().into_iter().map(move |site| async move {
             let (standing, fence, receipts) =
