@@ -75,6 +75,12 @@ pub enum Verb {
         /// Runbooks to check beside the shipped ones.
         runbooks: Vec<PathBuf>,
     },
+    /// Write a first `switchback.yaml`: asks a few questions and looks at the servers; changes nothing on them.
+    #[command(
+        after_help = "Example, without a question:\n  switchback init --member dallas=deploy@192.0.2.10 \\\n    \
+        --member nuremberg=deploy@198.51.100.10 --name shop --service orders"
+    )]
+    Init(InitArgs),
     /// Show what Switchback needs on the databases, and make it so with `--apply`.
     #[command(after_help = "Examples:\n  switchback prepare\n  switchback prepare orders --apply")]
     Prepare {
@@ -241,6 +247,45 @@ pub enum Verb {
     /// The manual page.
     #[command(after_help = "Example:\n  switchback man")]
     Man,
+}
+
+/// What `init` would ask, and what it finds where nothing is said.
+#[derive(Debug, Clone, Default, Args)]
+pub struct InitArgs {
+    /// A site and the machine of its database, as one logs in to it; twice. The site that takes writes becomes the
+    /// preferred one.
+    #[arg(long, value_name = "SITE=[USER@]ADDRESS[:PORT]")]
+    pub member: Vec<String>,
+    /// The estate's name [default: the folder's].
+    #[arg(long)]
+    pub name: Option<String>,
+    /// What the database is called as a service [default: database].
+    #[arg(long)]
+    pub service: Option<String>,
+    /// A database of the server; the first will hold Switchback's schema [default: those that are found].
+    #[arg(long, value_name = "NAME")]
+    pub database: Vec<String>,
+    /// The role that Switchback logs in as.
+    #[arg(long, default_value = "switchback")]
+    pub role: String,
+    /// The environment variable that holds its password [default: `SWITCHBACK_` and the service's name].
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "password_file")]
+    pub password_env: Option<String>,
+    /// The file that holds its password, readable by you alone.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The certificate authority of the servers [default: the system's].
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The data directory of a site, where several servers run on its machine.
+    #[arg(long, value_name = "SITE=DIR")]
+    pub data_dir: Vec<String>,
+    /// Private key for SSH, where your ssh_config does not name it.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Host keys, where they are not in your own known_hosts.
+    #[arg(long, value_name = "FILE")]
+    pub known_hosts: Option<PathBuf>,
 }
 
 /// What is to be carried out, beside the runbook's name.

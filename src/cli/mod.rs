@@ -59,6 +59,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let Cli { common, verb } = cli;
     match verb {
         Verb::Check { runbooks } => verbs::check::run(&common, &runbooks),
+        Verb::Init(said) => verbs::init::run(&common, &said).await,
         Verb::Prepare { service, apply } => verbs::prepare::run(&common, service.as_deref(), apply).await,
         Verb::Plan { runbook, order, accept, out } => {
             verbs::plan::run(&common, &runbook, &order, &accept, out.as_deref()).await

@@ -36,11 +36,26 @@ pub struct Beforehand {
     pub paint: Paint,
 }
 
+/// Whether a person can be asked.
+pub fn can_ask(no_input: bool) -> bool {
+    // dialoguer falls back to /dev/tty when only stdin is not a terminal, and waits there for ever.
+    !no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks for a line; what is offered is taken when nothing is typed.
+pub fn text(question: &str, default: Option<&str>) -> Option<String> {
+    let input = Input::<String>::new().with_prompt(question);
+    let input = match default {
+        Some(default) => input.default(default.to_owned()),
+        None => input,
+    };
+    Some(input.interact_text().ok()?.trim().to_owned())
+}
+
 impl Beforehand {
     /// Whether a person can be asked.
     pub fn can_ask(&self) -> bool {
-        // dialoguer falls back to /dev/tty when only stdin is not a terminal, and waits there for ever.
-        !self.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        can_ask(self.no_input)
     }
 
     /// The flag that would have answered a question.

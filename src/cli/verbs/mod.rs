@@ -3,6 +3,8 @@
 pub mod actions;
 pub mod carry_out;
 pub mod check;
+mod draft;
+pub mod init;
 pub mod plan;
 pub mod prepare;
 pub mod report;

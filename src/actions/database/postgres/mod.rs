@@ -12,6 +12,7 @@ mod conninfo;
 mod control;
 mod control_data;
 mod cut_off;
+pub mod discovery;
 mod disk;
 mod fencing;
 mod findings;

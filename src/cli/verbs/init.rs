@@ -1,0 +1,220 @@
+//! `init`: a first `switchback.yaml`, from a few answers and a look at the servers. It reads, over SSH and over
+//! the servers' own sockets; it changes nothing on them, and never overwrites a file.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::draft::{self, Draft, Member};
+use crate::actions::catalogue::CATALOGUE;
+use crate::actions::database::postgres::discovery::{self, Discovered};
+use crate::actions::ssh::Hosts;
+use crate::base::name::HostName;
+use crate::base::place::Source;
+use crate::cli::args::{Common, InitArgs};
+use crate::cli::error::Failure;
+use crate::cli::exit::Exit;
+use crate::cli::{problems, prompt, session};
+use crate::estate::{self, Estate};
+use crate::runbook::{self, SHIPPED};
+
+/// Asks what was not said, looks, writes.
+pub async fn run(common: &Common, said: &InitArgs) -> Result<Exit, Failure> {
+    let path = &common.estate;
+    if path.exists() {
+        return Err(already(path));
+    }
+    let asker = Asker { may_ask: prompt::can_ask(common.no_input) };
+    let draft = answers(&asker, path, said)?;
+    let hosts = reachable(common, path, &draft)?;
+    let servers = look(&hosts, &draft, said).await?;
+    let text = draft.estate(&servers);
+    check(common, path, &text)?;
+    write(path, &text)?;
+    tell(path, &draft, &servers);
+    Ok(Exit::Done)
+}
+
+fn already(path: &Path) -> Failure {
+    Failure::new(Exit::Usage, format!("{} is there already; nothing was written over it", path.display()))
+        .hint("another place: `--estate FILE`")
+        .hint("what is wrong with the one that is there: switchback check")
+}
+
+/// Asks a person where that is possible, and else names the flag.
+struct Asker {
+    may_ask: bool,
+}
+
+impl Asker {
+    fn text(
+        &self,
+        said: Option<&String>,
+        question: &str,
+        default: Option<&str>,
+        flag: &str,
+    ) -> Result<String, Failure> {
+        if let Some(said) = said {
+            return Ok(said.clone());
+        }
+        if self.may_ask {
+            let answer = prompt::text(question, default);
+            return answer.ok_or_else(|| Failure::new(Exit::Declined, "no answer; nothing was written"));
+        }
+        let missing = || Failure::new(Exit::Usage, format!("{question}?")).hint(format!("say it with `{flag}`"));
+        default.map(str::to_owned).ok_or_else(missing)
+    }
+}
+
+fn answers(asker: &Asker, path: &Path, said: &InitArgs) -> Result<Draft, Failure> {
+    let mut written = said.member.clone();
+    for which in ["The first site and its database server", "The second site and its database server"] {
+        if written.len() < 2 {
+            let flag = "--member SITE=[USER@]ADDRESS[:PORT]";
+            written.push(asker.text(None, &format!("{which}, as SITE=[USER@]ADDRESS[:PORT]"), None, flag)?);
+        }
+    }
+    let members = written.iter().map(|text| Member::read(text)).collect::<Result<Vec<_>, _>>();
+    let members = members.map_err(|why| Failure::new(Exit::Usage, why))?;
+    let folder = std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.file_name()?.to_str()?.to_owned()));
+    let name = asker.text(said.name.as_ref(), "The estate's name", folder.as_deref(), "--name NAME")?;
+    let service =
+        asker.text(said.service.as_ref(), "The database's name as a service", Some("database"), "--service NAME")?;
+    let variable = format!("SWITCHBACK_{}", service.to_uppercase().replace(['-', '.'], "_"));
+    let password = match (&said.password_file, &said.password_env) {
+        (Some(file), _) => draft::Password::File(file.clone()),
+        (None, said) => draft::Password::Env(asker.text(
+            said.as_ref(),
+            "The environment variable that will hold the password of Switchback's role",
+            Some(&variable),
+            "--password-env VARIABLE",
+        )?),
+    };
+    let role = said.role.clone();
+    let login = draft::Login { key: said.key.clone(), known_hosts: said.known_hosts.clone() };
+    Ok(Draft { name, service, members, password, role, login, ca: said.ca.clone(), databases: said.database.clone() })
+}
+
+/// The hosts, by an estate that holds nothing else yet.
+fn reachable(common: &Common, path: &Path, draft: &Draft) -> Result<Arc<Hosts>, Failure> {
+    let estate = parse(path, &draft.hosts_alone()).map_err(|found| {
+        problems::print(&found, common.format, crate::cli::paint(common, true));
+        Failure::new(Exit::Usage, "the answers do not make an estate; nothing was written")
+    })?;
+    Ok(Hosts::new(&estate))
+}
+
+fn parse(path: &Path, text: &str) -> Result<Estate, crate::base::problem::Problems> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder: PathBuf = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    estate::parse(&Source::new(path.display().to_string(), text), &folder, std::env::home_dir().as_deref())
+}
+
+/// The one server of each member.
+async fn look(hosts: &Hosts, draft: &Draft, said: &InitArgs) -> Result<Vec<Discovered>, Failure> {
+    let looks = draft.members.iter().map(|member| async move {
+        let unseen = |why: String| Failure::new(Exit::Refused, format!("{}: {why}", member.host()));
+        let name = HostName::new(member.host()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        let host = hosts.get(&name).map_err(|error| unseen(error.message))?;
+        let found = discovery::discover(&host, &draft.role).await.map_err(|error| {
+            unseen(error.message)
+                .hint(format!("it must work by hand, without a question: ssh {}", member.destination()))
+        })?;
+        let wanted =
+            said.data_dir.iter().filter_map(|text| text.split_once('=')).find(|(site, _)| *site == member.site);
+        let fits = |server: &&Discovered| match wanted {
+            Some((_, data_dir)) => server.data_dir == data_dir,
+            None => server.listens_at(&member.address),
+        };
+        let fitting: Vec<&Discovered> = found.iter().filter(fits).collect();
+        match (fitting.as_slice(), found.as_slice()) {
+            ([one], _) => Ok((*one).clone()),
+            ([], [one]) if wanted.is_none() => Ok(one.clone()),
+            _ => Err(ambiguous(member, &found)),
+        }
+    });
+    let found: Vec<Result<Discovered, Failure>> = futures::future::join_all(looks).await;
+    let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if found.iter().all(|server| server.recovery) {
+        return Err(Failure::new(
+            Exit::Refused,
+            "both servers were started as standbys; an estate wants one that takes writes",
+        ));
+    }
+    Ok(found)
+}
+
+fn ambiguous(member: &Member, found: &[Discovered]) -> Failure {
+    let sentence = match found.len() {
+        0 => format!("{}: no running PostgreSQL server is to be seen", member.host()),
+        count => format!("{}: {count} PostgreSQL servers run here, and which one is meant is not clear", member.host()),
+    };
+    let failure = Failure::new(Exit::Refused, sentence);
+    let failure = found.iter().fold(failure, |failure, server| {
+        failure.detail(format!("{} on port {}, as {}", server.data_dir, server.port, server.user))
+    });
+    if found.is_empty() {
+        failure.hint("start it; `init` learns from what runs")
+    } else {
+        failure.hint(format!("say which one: `--data-dir {}=DIR`", member.site))
+    }
+}
+
+/// What will be written is what `check` takes.
+fn check(common: &Common, path: &Path, text: &str) -> Result<(), Failure> {
+    let checked = parse(path, text).and_then(|estate| {
+        let mut problems = crate::base::problem::Problems::none();
+        for (name, _) in SHIPPED {
+            if let Some(Ok(runbook)) = runbook::shipped(name, CATALOGUE) {
+                problems.extend(runbook::check_on(&runbook, &estate));
+            }
+        }
+        problems.or(())
+    });
+    checked.map_err(|found| {
+        problems::print(&found, common.format, crate::cli::paint(common, true));
+        Failure::new(Exit::Invalid, "what was found does not make a sound estate; nothing was written")
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => already(path),
+        _ => Failure::new(Exit::Usage, format!("{} cannot be written: {error}", path.display())),
+    };
+    let mut file = std::fs::File::create_new(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// What was found, and what comes next.
+fn tell(path: &Path, draft: &Draft, servers: &[Discovered]) {
+    let mut text = format!("{} is written. What was found:\n", path.display());
+    for (member, server) in draft.members.iter().zip(servers) {
+        let role = if server.recovery { "a standby" } else { "takes writes" };
+        let _ = writeln!(
+            text,
+            "  {} at {}: {role}, {} on port {}",
+            member.host(),
+            member.site,
+            server.data_dir,
+            server.port
+        );
+    }
+    text.push_str("What comes next:\n");
+    if let Some((member, _)) = draft.members.iter().zip(servers).find(|(_, server)| !server.recovery && !server.role) {
+        let _ = writeln!(text, "  make the role at {}: CREATE ROLE {} LOGIN PASSWORD '…'", member.host(), draft.role);
+    }
+    if let draft::Password::Env(variable) = &draft.password
+        && std::env::var_os(variable).is_none()
+    {
+        let _ = writeln!(text, "  its password into the environment: read -rs {variable} && export {variable}");
+    }
+    let target = draft.members.iter().zip(servers).find(|(_, server)| server.recovery).map(|(member, _)| &member.site);
+    let target = target.map_or_else(String::new, |site| format!(" --to {site}"));
+    for line in ["switchback check", "switchback prepare --apply", "switchback status"] {
+        let _ = writeln!(text, "  {line}");
+    }
+    let _ = write!(text, "  switchback plan failover{target}");
+    session::say(&text);
+}
