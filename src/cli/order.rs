@@ -10,6 +10,7 @@ use super::args::Accept;
 use super::error::Failure;
 use super::exit::Exit;
 use crate::base::closest::did_you_mean;
+use crate::base::name::{HostName, SiteName};
 use crate::base::quantity::Span;
 use crate::engine::plan::Plan;
 use crate::estate::Estate;
@@ -58,8 +59,8 @@ pub fn check_inputs(
             return Err(usage(format!("`{}` has no input `{name}`{slip}; {there}", runbook.name)));
         };
         match input.kind {
-            InputKind::Site => among("site", name, value, estate.sites.keys().map(|site| site.as_str()))?,
-            InputKind::Host => among("host", name, value, estate.hosts.keys().map(|host| host.as_str()))?,
+            InputKind::Site => among("site", name, value, estate.sites.keys().map(SiteName::as_str))?,
+            InputKind::Host => among("host", name, value, estate.hosts.keys().map(HostName::as_str))?,
             InputKind::Duration => {
                 if let Err(error) = value.parse::<Span>() {
                     return Err(usage(format!("input `{name}`: {error}")));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Estate as Model;
 use super::written::Estate;
+use crate::base::name::{HostName, ProviderName, ServiceName, SiteName};
 use crate::base::schema::tidied;
 
 /// The schema (draft 2020-12). It serves editors; `switchback check` knows more than any schema can say.
@@ -27,10 +28,10 @@ pub fn schema() -> Value {
 pub fn schema_of(estate: &Model) -> Value {
     let mut schema = schema();
     let names = |names: Vec<&str>| json!(names);
-    let sites = names(estate.sites.keys().map(|name| name.as_str()).collect());
-    let hosts = names(estate.hosts.keys().map(|name| name.as_str()).collect());
-    let services = names(estate.services.keys().map(|name| name.as_str()).collect());
-    let providers = names(estate.providers.keys().map(|name| name.as_str()).collect());
+    let sites = names(estate.sites.keys().map(SiteName::as_str).collect());
+    let hosts = names(estate.hosts.keys().map(HostName::as_str).collect());
+    let services = names(estate.services.keys().map(ServiceName::as_str).collect());
+    let providers = names(estate.providers.keys().map(ProviderName::as_str).collect());
     for (place, names) in [
         ("/$defs/Host/properties/site", &sites),
         ("/$defs/Records/propertyNames", &sites),

@@ -230,9 +230,9 @@ fn every_verb_shows_an_example_that_can_be_said() {
         for example in examples {
             let words: Vec<String> = example.split('"').enumerate().fold(Vec::new(), |mut words, (index, part)| {
                 if index % 2 == 0 {
-                    words.extend(part.split_whitespace().map(str::to_owned))
+                    words.extend(part.split_whitespace().map(str::to_owned));
                 } else {
-                    words.push(part.to_owned())
+                    words.push(part.to_owned());
                 }
                 words
             });

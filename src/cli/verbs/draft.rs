@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::actions::database::postgres::discovery::Discovered;
+use crate::base::name::HostName;
 
 /// What was answered.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Login {
 /// A site and the machine of its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
+    /// The host's name in the estate.
+    pub host: String,
     pub site: String,
     pub user: Option<String>,
     pub address: String,
@@ -63,12 +66,7 @@ impl Member {
         if site.is_empty() || address.is_empty() || user.as_ref().is_some_and(String::is_empty) {
             return Err(wrong());
         }
-        Ok(Self { site: site.to_owned(), user, address, port })
-    }
-
-    /// The host's name in the estate.
-    pub fn host(&self) -> String {
-        format!("{}-db", self.site)
+        Ok(Self { host: format!("{site}-db"), site: site.to_owned(), user, address, port })
     }
 
     /// As one says it to ssh.
@@ -80,6 +78,28 @@ impl Member {
 }
 
 impl Draft {
+    /// Calls hosts what the servers are called: a standby is known to its primary by that name. Where they have
+    /// no names, or one, they keep those of their sites.
+    pub fn call(&mut self, servers: &[Discovered]) {
+        let names: Vec<&str> = servers.iter().filter_map(Discovered::called).collect();
+        let mut apart: Vec<&str> = names.iter().copied().filter(|name| HostName::new(*name).is_ok()).collect();
+        apart.sort_unstable();
+        apart.dedup();
+        if apart.len() == self.members.len() {
+            for (member, name) in self.members.iter_mut().zip(names) {
+                name.clone_into(&mut member.host);
+            }
+        } else if let Some((member, name)) = self
+            .members
+            .iter_mut()
+            .zip(servers)
+            .find_map(|(member, server)| Some((member, server.called().filter(|_| server.recovery)?)))
+            && HostName::new(name).is_ok()
+        {
+            name.clone_into(&mut member.host);
+        }
+    }
+
     /// An estate of the hosts alone, to log in by.
     pub fn hosts_alone(&self) -> String {
         format!("{}{}", self.top(None), self.hosts(false))
@@ -134,7 +154,7 @@ impl Draft {
                 vec![format!("site: {}", scalar(&member.site)), format!("address: {}", scalar(&member.address))];
             words.extend(member.user.as_ref().map(|user| format!("user: {}", scalar(user))));
             words.extend(member.port.map(|port| format!("port: {port}")));
-            let _ = writeln!(text, "  {}: {{{}}}", scalar(&member.host()), words.join(", "));
+            let _ = writeln!(text, "  {}: {{{}}}", scalar(&member.host), words.join(", "));
         }
         text
     }
@@ -171,7 +191,7 @@ impl Draft {
     }
 
     fn member(&self, member: &Member, server: &Discovered, all: &[Discovered]) -> String {
-        let mut text = format!("        {}:\n          port: {}\n", scalar(&member.host()), server.port);
+        let mut text = format!("        {}:\n          port: {}\n", scalar(&member.host), server.port);
         match server.debian() {
             Some(cluster) => {
                 let _ = writeln!(text, "          layout: {{debian: {}}}", scalar(cluster));
@@ -202,7 +222,9 @@ impl Draft {
         words.push(format!("passfile: {}", scalar(word("passfile").unwrap_or("/var/lib/postgresql/.pgpass"))));
         words.extend(word("sslrootcert").map(|file| format!("sslrootcert: {}", scalar(file))));
         words.extend(word("sslmode").filter(|_| self.ca.is_none()).map(|mode| format!("sslmode: {}", scalar(mode))));
-        let _ = writeln!(text, "          replication: {{{}}}", words.join(", "));
+        let own = server.conninfo("passfile").is_some();
+        let borrowed = if own { "" } else { "   # as at the standby; is it there too?" };
+        let _ = writeln!(text, "          replication: {{{}}}{borrowed}", words.join(", "));
         text
     }
 }

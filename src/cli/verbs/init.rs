@@ -26,9 +26,10 @@ pub async fn run(common: &Common, said: &InitArgs) -> Result<Exit, Failure> {
         return Err(already(path));
     }
     let asker = Asker { may_ask: prompt::can_ask(common.no_input) };
-    let draft = answers(&asker, path, said)?;
+    let mut draft = answers(&asker, path, said)?;
     let hosts = reachable(common, path, &draft)?;
     let servers = look(&hosts, &draft, said).await?;
+    draft.call(&servers);
     let text = draft.estate(&servers);
     check(common, path, &text)?;
     write(path, &text)?;
@@ -114,8 +115,8 @@ fn parse(path: &Path, text: &str) -> Result<Estate, crate::base::problem::Proble
 /// The one server of each member.
 async fn look(hosts: &Hosts, draft: &Draft, said: &InitArgs) -> Result<Vec<Discovered>, Failure> {
     let looks = draft.members.iter().map(|member| async move {
-        let unseen = |why: String| Failure::new(Exit::Refused, format!("{}: {why}", member.host()));
-        let name = HostName::new(member.host()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        let unseen = |why: String| Failure::new(Exit::Refused, format!("{}: {why}", member.host));
+        let name = HostName::new(member.host.as_str()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         let host = hosts.get(&name).map_err(|error| unseen(error.message))?;
         let found = discovery::discover(&host, &draft.role).await.map_err(|error| {
             unseen(error.message)
@@ -147,8 +148,8 @@ async fn look(hosts: &Hosts, draft: &Draft, said: &InitArgs) -> Result<Vec<Disco
 
 fn ambiguous(member: &Member, found: &[Discovered]) -> Failure {
     let sentence = match found.len() {
-        0 => format!("{}: no running PostgreSQL server is to be seen", member.host()),
-        count => format!("{}: {count} PostgreSQL servers run here, and which one is meant is not clear", member.host()),
+        0 => format!("{}: no running PostgreSQL server is to be seen", member.host),
+        count => format!("{}: {count} PostgreSQL servers run here, and which one is meant is not clear", member.host),
     };
     let failure = Failure::new(Exit::Refused, sentence);
     let failure = found.iter().fold(failure, |failure, server| {
@@ -192,23 +193,27 @@ fn tell(path: &Path, draft: &Draft, servers: &[Discovered]) {
     let mut text = format!("{} is written. What was found:\n", path.display());
     for (member, server) in draft.members.iter().zip(servers) {
         let role = if server.recovery { "a standby" } else { "takes writes" };
-        let _ = writeln!(
-            text,
-            "  {} at {}: {role}, {} on port {}",
-            member.host(),
-            member.site,
-            server.data_dir,
-            server.port
-        );
+        let _ =
+            writeln!(text, "  {} at {}: {role}, {} on port {}", member.host, member.site, server.data_dir, server.port);
     }
     text.push_str("What comes next:\n");
     if let Some((member, _)) = draft.members.iter().zip(servers).find(|(_, server)| !server.recovery && !server.role) {
-        let _ = writeln!(text, "  make the role at {}: CREATE ROLE {} LOGIN PASSWORD '…'", member.host(), draft.role);
+        let _ = writeln!(text, "  make the role at {}: CREATE ROLE {} LOGIN PASSWORD '…'", member.host, draft.role);
     }
     if let draft::Password::Env(variable) = &draft.password
         && std::env::var_os(variable).is_none()
     {
         let _ = writeln!(text, "  its password into the environment: read -rs {variable} && export {variable}");
+    }
+    let unnamed = |(member, server): &(&Member, &Discovered)| {
+        server.recovery && server.conninfo("application_name").or(server.called()) != Some(member.host.as_str())
+    };
+    if let Some((member, _)) = draft.members.iter().zip(servers).find(unnamed) {
+        let _ = writeln!(
+            text,
+            "  make {0} known to its primary: application_name={0} in its primary_conninfo, and reload it",
+            member.host
+        );
     }
     let target = draft.members.iter().zip(servers).find(|(_, server)| server.recovery).map(|(member, _)| &member.site);
     let target = target.map_or_else(String::new, |site| format!(" --to {site}"));

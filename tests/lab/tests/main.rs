@@ -9,6 +9,7 @@
 mod accounts;
 mod bad_days;
 mod debian;
+mod first_steps;
 mod hosts;
 mod kills;
 mod lab;

@@ -25,6 +25,7 @@ pub struct Discovered {
     /// It was started as a standby.
     pub recovery: bool,
     pub systemd: bool,
+    pub cluster_name: String,
     /// How it follows another, where that was ever set.
     pub conninfo: Vec<(String, String)>,
     /// Largest first.
@@ -58,6 +59,7 @@ fn read(text: &str) -> Vec<Discovered> {
             "port" => server.port = text.parse().unwrap_or(server.port),
             "listen_addresses" => server.listens = text.split(',').map(|one| one.trim().to_owned()).collect(),
             "ssl" => server.ssl = text == "on",
+            "cluster_name" => server.cluster_name = text,
             "recovery" => server.recovery = true,
             "systemd" => server.systemd = true,
             "primary_conninfo" => server.conninfo = pairs(&text),
@@ -94,6 +96,12 @@ impl Discovered {
     /// One word of how it follows another.
     pub fn conninfo(&self, key: &str) -> Option<&str> {
         self.conninfo.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// What it is called where it is known by a name: the one that its primary sees, or its cluster's own.
+    pub fn called(&self) -> Option<&str> {
+        let own = Some(self.cluster_name.as_str()).filter(|name| !name.is_empty());
+        self.conninfo("application_name").filter(|name| self.recovery && *name != "walreceiver").or(own)
     }
 
     /// `VERSION/CLUSTER`, when it lies where Debian's packages put it and systemd keeps it.

@@ -22,7 +22,7 @@ ps -eo user:64=,args= | while read -r user program rest; do
     config=
     case $rest in *config_file=*) config=${rest#*config_file=} config=${config%% *} ;; esac
     printf 'server\nuser %s\nlogin %s\ndata %s\nbin %s\nconfig %s\n' "$user" "$me" "$data" "$bin" "$config"
-    for name in port listen_addresses unix_socket_directories ssl primary_conninfo; do
+    for name in port listen_addresses unix_socket_directories ssl cluster_name primary_conninfo; do
         printf '%s %s\n' "$name" "$(setting "$name")"
     done
     if as test -e "$data/standby.signal"; then echo 'recovery yes'; fi
