@@ -279,3 +279,19 @@ fn without_a_terminal_nothing_moves_and_a_slow_step_is_spoken_of() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0), "{said}");
     assert!(!said.contains('\u{1b}'), "there is no terminal, and it moves:\n{said:?}");
 }
+
+#[test]
+fn a_watch_looks_again_until_ctrl_c_and_ends_well() {
+    let shop = Shop::open();
+    let mut seat = Seat::take(&shop, &["status", "--watch", "500ms"]);
+    let first = seat.until("every 500ms; Ctrl-C ends it");
+    let began = Instant::now();
+    while seat.screen() == first || !seat.screen().contains("every 500ms") {
+        assert!(began.elapsed() < PATIENCE, "it looks only once:\n{first}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    seat.types("\u{3}");
+    let (status, screen) = seat.ends();
+    assert_eq!(status.code(), Some(0), "{screen}");
+    assert_eq!(screen.matches("every 500ms").count(), 1, "the old picture is still there:\n{screen}");
+}

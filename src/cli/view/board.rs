@@ -203,3 +203,52 @@ fn phase_line(plan: &Plan, state: &RunState) -> String {
 fn cut(line: &str, width: usize) -> String {
     console::truncate_str(line, width, "…").into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAINT: Paint = Paint { color: false, width: 80 };
+
+    fn board() -> Board {
+        let usual = Some(Times { median_ms: 1_000, p75_ms: 2_000, count: 4 });
+        let open = |id: &str, why: &str| Open {
+            id: id.to_owned(),
+            since_ms: 10_000,
+            usual,
+            why: why.to_owned(),
+            undoing: false,
+        };
+        let ids = vec!["fence/fence-databases/orders".to_owned()];
+        Board {
+            phase: "[3/9] fence: Nothing at dallas can take a write".to_owned(),
+            open: vec![open("fence/fence-databases/orders", "the server is still going down, with words to spare"); 8],
+            outage: Some((10_000, Some(20_000))),
+            back: Back::Steps { ids, took_ms: Some(700) },
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for width in [20, 40, 79, 119] {
+            let lines = board().lines(12_400, width, PAINT);
+            assert!(lines.iter().all(|line| console::measure_text_width(line) <= width), "{width}: {lines:#?}");
+            assert_eq!(lines.len(), 1 + OPEN_MAX + 1 + 1 + 1, "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn a_step_is_slow_past_its_75th_percentile_and_not_before() {
+        let said = |now_ms| board().lines(now_ms, 200, PAINT).join("\n");
+        assert!(said(11_900).contains("1.9 s of usually 1.0 s"), "{}", said(11_900));
+        assert!(!said(12_400).contains("slower"), "within what is noise");
+        assert!(said(12_600).contains("2.6 s, slower than 3 of 4 times before (2.0 s)"), "{}", said(12_600));
+    }
+
+    #[test]
+    fn the_outage_is_told_against_its_limit() {
+        let said = board().lines(26_000, 200, PAINT).join("\n");
+        assert!(said.contains("no writes for 16.0 s of 20.0 s ████████░░"), "{said}");
+        assert!(said.contains("takes back 1 step, usually 700 ms: fence/fence-databases/orders"), "{said}");
+    }
+}
