@@ -39,7 +39,7 @@ pub const CATALOGUE: &[Signature] = &[
     Signature {
         name: "database.prepare",
         summary: "shorten the stop that is to come: flush what a clean shutdown would have to flush",
-        done: "two checkpoints have ended, so that the shutdown's own is small",
+        done: "two checkpoints of PostgreSQL have ended, so that the shutdown's own is small; what MariaDB and MySQL had written is applied at the other site",
         noun: Some(Noun::Database),
         arguments: &[AT],
         effect: Effect::Idempotent,

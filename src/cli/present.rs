@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use super::wire::Workshop;
-use crate::actions::database::port::{Eyes, Role, Standing};
+use crate::actions::database::port::{Role, Standing};
 use crate::base::name::{ServiceName, SiteName};
 
 /// One member as it was seen.

@@ -7,8 +7,8 @@ use super::error::Failure;
 use super::exit::Exit;
 use crate::actions::context::RunContext;
 use crate::actions::database::lock;
-use crate::actions::database::port::{Database, Eyes, Role};
-use crate::actions::database::postgres::Cluster;
+use crate::actions::database::port::{Adapter, Database, Role};
+use crate::actions::database::{mysql, postgres};
 use crate::actions::ssh::Hosts;
 use crate::actions::{database, entrance, host, human, web};
 use crate::base::name::{ServiceName, SiteName};
@@ -22,18 +22,23 @@ use crate::runbook::signature::Noun;
 pub struct Workshop {
     estate: Arc<Estate>,
     hosts: Arc<Hosts>,
-    databases: BTreeMap<ServiceName, Arc<Cluster>>,
+    databases: BTreeMap<ServiceName, Arc<dyn Adapter>>,
 }
 
 impl Workshop {
     /// Connects to nothing yet. The run of the context is named to the servers.
     pub fn new(estate: Arc<Estate>, context: &RunContext) -> Result<Self, String> {
         let hosts = Hosts::new(&estate);
-        let mut databases = BTreeMap::new();
+        let mut databases: BTreeMap<ServiceName, Arc<dyn Adapter>> = BTreeMap::new();
         for service in estate.services.values() {
             match &service.kind {
                 Kind::Postgres(_) => {
-                    databases.insert(service.name.clone(), Cluster::new(&estate, &service.name, &hosts, context)?);
+                    let cluster = postgres::Cluster::new(&estate, &service.name, &hosts, context)?;
+                    databases.insert(service.name.clone(), cluster);
+                }
+                Kind::Mysql(_) => {
+                    let cluster = mysql::Cluster::new(&estate, &service.name, &hosts, context)?;
+                    databases.insert(service.name.clone(), cluster);
                 }
                 Kind::Web(_) => {}
             }
@@ -62,7 +67,7 @@ impl Workshop {
     }
 
     /// The databases, by service.
-    pub fn databases(&self) -> impl Iterator<Item = (&ServiceName, &Arc<Cluster>)> {
+    pub fn databases(&self) -> impl Iterator<Item = (&ServiceName, &Arc<dyn Adapter>)> {
         self.databases.iter()
     }
 

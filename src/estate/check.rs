@@ -54,11 +54,13 @@ fn hosts(estate: &Estate, filling: &mut Filling<'_>) {
 
 /// Members stand on hosts that exist, at sites that can serve; a database at more than one of them.
 fn members(estate: &Estate, name: &At<ServiceName>, service: &Service, filling: &mut Filling<'_>) {
-    let (kind, members): (_, Vec<&At<HostName>>) = match (&service.postgres, &service.web) {
-        (Some(postgres), _) => ("postgres", postgres.members.iter().map(|(host, _)| host).collect()),
-        (None, Some(web)) => ("web", web.members.iter().map(|(host, _)| host).collect()),
-        (None, None) => return,
+    let (kind, members): (_, Vec<&At<HostName>>) = match (&service.postgres, &service.mysql, &service.web) {
+        (Some(postgres), ..) => ("postgres", postgres.members.iter().map(|(host, _)| host).collect()),
+        (None, Some(mysql), _) => ("mysql", mysql.members.iter().map(|(host, _)| host).collect()),
+        (None, None, Some(web)) => ("web", web.members.iter().map(|(host, _)| host).collect()),
+        (None, None, None) => return,
     };
+    let is_database = kind != "web";
     let about = format!("services.{}.{kind}.members", name.value);
     if members.is_empty() {
         filling.problem(name.extent, format!("{about}: at least one member is expected"));
@@ -70,7 +72,7 @@ fn members(estate: &Estate, name: &At<ServiceName>, service: &Service, filling: 
             filling.problem(member.extent, format!("{about}: no host `{}`{slip}", member.value));
             continue;
         };
-        if kind == "postgres" && host.login == Login::None {
+        if is_database && host.login == Login::None {
             let sentence = format!("{about}: `{}` has `login: none`, and a database is reached over SSH", member.value);
             filling.problem(member.extent, sentence);
         }
@@ -82,7 +84,7 @@ fn members(estate: &Estate, name: &At<ServiceName>, service: &Service, filling: 
         sites.push(site);
     }
     // Only where every member's site is known: a misspelt host must not be told as a second mistake.
-    if kind == "postgres" && sites.len() == members.len() {
+    if is_database && sites.len() == members.len() {
         sites.dedup();
         if let [only] = sites.as_slice() {
             let sentence = format!("services.{}: all members are at {only}; it cannot fail over", name.value);
@@ -145,20 +147,31 @@ fn instances(estate: &Estate, filling: &mut Filling<'_>) {
     let mut servers: BTreeMap<(&HostName, u16), &ServiceName> = BTreeMap::new();
     let mut told: Vec<&ServiceName> = Vec::new();
     for (name, service) in estate.services.iter() {
-        let Some(postgres) = &service.postgres else { continue };
-        for (host, member) in postgres.members.iter() {
-            let port = member.port.as_ref().or(postgres.port.as_ref()).map_or(5432, |port| port.value);
-            let first = *servers.entry((&host.value, port)).or_insert(&name.value);
+        for (host, port) in servers_of(service) {
+            let first = *servers.entry((host, port)).or_insert(&name.value);
             if first != &name.value && !told.contains(&&name.value) {
                 told.push(&name.value);
                 let sentence = format!(
-                    "services.{}: is the same instance as `{first}` ({}:{port}); list its database there",
-                    name.value, host.value
+                    "services.{}: is the same instance as `{first}` ({host}:{port}); list its database there",
+                    name.value
                 );
                 filling.problem(name.extent, sentence);
             }
         }
     }
+}
+
+/// Host and port of each of a database's servers.
+fn servers_of(service: &Service) -> Vec<(&HostName, u16)> {
+    let postgres = service.postgres.iter().flat_map(|postgres| {
+        let port = |own: &Option<At<u16>>| own.as_ref().or(postgres.port.as_ref()).map_or(5432, |port| port.value);
+        postgres.members.iter().map(move |(host, member)| (&host.value, port(&member.port)))
+    });
+    let mysql = service.mysql.iter().flat_map(|mysql| {
+        let port = |own: &Option<At<u16>>| own.as_ref().or(mysql.port.as_ref()).map_or(3306, |port| port.value);
+        mysql.members.iter().map(move |(host, member)| (&host.value, port(&member.port)))
+    });
+    postgres.chain(mysql).collect()
 }
 
 fn entrance_needs(estate: &Estate, name: &At<EntranceName>, entrance: &Entrance, filling: &mut Filling<'_>) {

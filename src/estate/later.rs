@@ -7,8 +7,8 @@ pub(super) fn not_yet(path: &[&str], key: &str) -> Option<String> {
         Some(format!("this version does not know the kind `{key}` of {what} yet; it knows {known}"))
     };
     match (path, key) {
-        (["services", _], "files" | "page" | "mysql" | "galera" | "worker" | "balancer" | "vm" | "vip" | "config") => {
-            unknown("service", "postgres, web")
+        (["services", _], "files" | "page" | "galera" | "worker" | "balancer" | "vm" | "vip" | "config") => {
+            unknown("service", "postgres, mysql, web")
         }
         (["entrances", _], "cdn" | "route" | "redirect") => unknown("entrance", "dns"),
         (["providers", _], "cloudflare" | "route53" | "fastly" | "by_hand") => unknown("provider", "powerdns, rfc2136"),
@@ -18,6 +18,9 @@ pub(super) fn not_yet(path: &[&str], key: &str) -> Option<String> {
         }
         (["services", _, "postgres", .., "replication"], "password") => {
             Some("this version takes no `password` here; let the member read it from a `passfile`".to_owned())
+        }
+        (["services", _, "mysql"], "followers") => {
+            Some("this version knows one member a site; leave `followers` out".to_owned())
         }
         _ => None,
     }

@@ -5,6 +5,7 @@ mod fill;
 mod later;
 mod load;
 pub mod model;
+mod mysql;
 pub mod schema;
 pub mod written;
 

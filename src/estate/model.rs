@@ -11,6 +11,8 @@ use crate::base::name::{EntranceName, HostName, ProviderName, ServiceName, SiteN
 use crate::base::quantity::Span;
 use crate::base::secret::SecretRef;
 
+pub use super::mysql::{Flavour, Mysql, MysqlMember, MysqlReplication};
+
 /// Everything described in `switchback.yaml`.
 #[derive(Debug, Clone)]
 pub struct Estate {
@@ -115,6 +117,7 @@ pub struct Service {
 #[derive(Debug, Clone)]
 pub enum Kind {
     Postgres(Postgres),
+    Mysql(Mysql),
     Web(Web),
 }
 
@@ -318,7 +321,27 @@ impl Estate {
     pub fn postgres_leader(&self, service: &ServiceName, site: &SiteName) -> Option<&PostgresMember> {
         match &self.services.get(service)?.kind {
             Kind::Postgres(postgres) => postgres.members.iter().find(|member| &member.site == site),
-            Kind::Web(_) => None,
+            Kind::Mysql(_) | Kind::Web(_) => None,
+        }
+    }
+}
+
+impl Kind {
+    /// As the estate calls it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => "postgres",
+            Self::Mysql(_) => "mysql",
+            Self::Web(_) => "web",
+        }
+    }
+
+    /// The sites of a database's members, in the order written; `None` for what is no database.
+    pub fn database_sites(&self) -> Option<Vec<&SiteName>> {
+        match self {
+            Self::Postgres(postgres) => Some(postgres.members.iter().map(|member| &member.site).collect()),
+            Self::Mysql(mysql) => Some(mysql.members.iter().map(|member| &member.site).collect()),
+            Self::Web(_) => None,
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::base::name::{ServiceName, SiteName};
 use crate::base::place::Extent;
 use crate::base::problem::{Problem, Problems};
 use crate::estate::Estate;
-use crate::estate::model::Kind;
 
 /// What holds, of which service, where.
 type Fact = (FactKind, ServiceName, SiteName);
@@ -78,9 +77,9 @@ impl<'a> Fold<'a> {
 
     /// The databases that a step's facts are about.
     fn databases(&self, step: &'a BoundStep) -> impl Iterator<Item = (&'a ServiceName, Vec<&'a SiteName>)> {
-        step.services.iter().filter_map(|name| match &self.estate.services.get(name)?.kind {
-            Kind::Postgres(postgres) => Some((name, postgres.members.iter().map(|member| &member.site).collect())),
-            Kind::Web(_) => None,
+        step.services.iter().filter_map(|name| {
+            let sites = self.estate.services.get(name)?.kind.database_sites()?;
+            Some((name, sites))
         })
     }
 

@@ -135,7 +135,7 @@ pub struct When {
 pub struct Where {
     /// With a member at this site, or standing there.
     pub site: Option<At<String>>,
-    /// Of this kind: postgres, web, dns.
+    /// Of this kind: postgres, mysql, web, dns.
     pub kind: Option<At<String>>,
     /// Hosts that are logged in to like this: ssh or none.
     pub login: Option<At<String>>,

@@ -90,7 +90,7 @@ fn each_driver_crate_is_named_in_one_place() {
         ("rusqlite::", &["store/"]),
         ("openssh::", &["actions/ssh/"]),
         ("tokio_postgres::", &["actions/database/postgres/"]),
-        ("mysql_async::", &["actions/database/mysql/live.rs"]),
+        ("mysql_async::", &["actions/database/mysql/live/"]),
         ("reqwest::", &["actions/entrance/powerdns/", "actions/web/"]),
         ("hickory_proto::", &["actions/dns/", "actions/entrance/rfc2136/"]),
         ("dialoguer::", &["cli/prompt.rs"]),

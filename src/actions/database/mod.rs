@@ -6,12 +6,14 @@
 mod account;
 mod arrived;
 mod caught_up;
+mod cut_off;
 mod detach;
 mod fence;
 mod follow;
 mod keep_aside;
 pub mod lock;
 mod marker_seen;
+pub mod mysql;
 pub mod port;
 pub mod postgres;
 mod prepare;

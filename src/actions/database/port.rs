@@ -7,6 +7,7 @@ use std::fmt;
 
 use futures::future::BoxFuture;
 
+use super::lock::MemberLock;
 use crate::base::name::SiteName;
 use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::runbook::bound::Mode;
@@ -108,6 +109,45 @@ pub trait Hands {
     fn take_account<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence>;
     /// Drops what `leftovers` found.
     fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence>;
+}
+
+/// What is done outside a run's steps: the lock, what a service's servers need, what role changes left behind.
+pub trait Upkeep {
+    /// The lock of the estate at each member, not yet taken; for [`lock::acquire`](super::lock::acquire).
+    fn locks(&self, estate: &str) -> Vec<Box<dyn MemberLock>>;
+    /// The receipts of role changes that the member at a site holds, newest first.
+    fn receipts<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Vec<Receipt>>;
+    /// What Switchback needs at the server of a site, and what of it is there.
+    fn needs<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Vec<Need>>;
+    /// Makes what is missing at the server of a site, which must be the one that takes writes. Gives what was made.
+    fn prepare<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Vec<Need>>;
+}
+
+/// All that an adapter is.
+pub trait Adapter: Database + Upkeep {}
+impl<T: Database + Upkeep> Adapter for T {}
+
+/// What a role change left behind in the database.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Receipt {
+    pub timeline: u32,
+    pub site: String,
+    pub run: String,
+    pub at: String,
+    pub mode: String,
+}
+
+/// One thing that Switchback needs at a server.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Need {
+    /// Database that the statement is for.
+    pub database: String,
+    /// SQL, without a semicolon at its end.
+    pub statement: String,
+    /// A lower-case sentence without a full stop.
+    pub reason: &'static str,
+    /// `None` where it cannot be seen.
+    pub present: Option<bool>,
 }
 
 /// How a member stands.

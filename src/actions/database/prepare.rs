@@ -19,9 +19,9 @@ impl Action for Prepare {
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
         Box::pin(async move {
             Ok(match self.0.standing().await?.role {
-                Role::Primary => {
-                    Observed::Pending(Evidence::new("two checkpoints, so that the one of the shutdown is small"))
-                }
+                Role::Primary => Observed::Pending(Evidence::new(
+                    "what the fence would have to wait for is done now: two checkpoints of PostgreSQL, catching up of MariaDB and MySQL",
+                )),
                 Role::Standby => Observed::Satisfied(Evidence::new("it is in recovery; there is nothing to shorten")),
                 Role::Down => Observed::Satisfied(Evidence::new("it does not run; there is nothing to shorten")),
             })

@@ -54,10 +54,12 @@ impl Action for Promote {
             if let Some(blocked) = not_arrived {
                 return Ok(blocked);
             }
-            let now = format!(
-                "in recovery on timeline {} → takes writes on a new one; {}",
-                standing.timeline, evidence.summary
-            );
+            let now = match standing.timeline {
+                0 => format!("{} → takes writes; {}", standing.summary, evidence.summary),
+                timeline => {
+                    format!("in recovery on timeline {timeline} → takes writes on a new one; {}", evidence.summary)
+                }
+            };
             Ok(Observed::Pending(Evidence { summary: now, values: evidence.values }))
         })
     }

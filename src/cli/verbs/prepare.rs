@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::actions::database::port::{Eyes, Role};
-use crate::actions::database::postgres::{Cluster, Need};
+use crate::actions::database::port::{Adapter, Need, Role};
 use crate::base::name::{ServiceName, SiteName};
 use crate::cli::args::{Common, Format};
 use crate::cli::error::Failure;
@@ -27,8 +26,12 @@ pub async fn run(common: &Common, service: Option<&str>, apply: bool) -> Result<
     for (name, cluster) in
         workshop.databases().filter(|(name, _)| service.is_none_or(|service| service == name.as_str()))
     {
-        let site = primary(name, cluster).await?;
-        let needs = if apply { made(name, cluster, &site).await? } else { looked(name, cluster, &site).await? };
+        let site = primary(name, cluster.as_ref()).await?;
+        let needs = if apply {
+            made(name, cluster.as_ref(), &site).await?
+        } else {
+            looked(name, cluster.as_ref(), &site).await?
+        };
         missing += needs.iter().filter(|need| need.present == Some(false)).count();
         show(common, name, &site, &needs, apply);
     }
@@ -41,7 +44,7 @@ pub async fn run(common: &Common, service: Option<&str>, apply: bool) -> Result<
 }
 
 /// The site that takes writes: what is made there reaches the others by replication.
-async fn primary(name: &ServiceName, cluster: &Cluster) -> Result<SiteName, Failure> {
+async fn primary(name: &ServiceName, cluster: &dyn Adapter) -> Result<SiteName, Failure> {
     let mut seen = Vec::new();
     for site in cluster.sites() {
         match cluster.standing(&site).await {
@@ -55,12 +58,12 @@ async fn primary(name: &ServiceName, cluster: &Cluster) -> Result<SiteName, Fail
     Err(seen.into_iter().fold(failure, Failure::detail))
 }
 
-async fn looked(name: &ServiceName, cluster: &Cluster, site: &SiteName) -> Result<Vec<Need>, Failure> {
+async fn looked(name: &ServiceName, cluster: &dyn Adapter, site: &SiteName) -> Result<Vec<Need>, Failure> {
     let needs = cluster.needs(site).await;
     needs.map_err(|error| Failure::new(Exit::Refused, format!("`{name}` at {site}: {error}")))
 }
 
-async fn made(name: &ServiceName, cluster: &Cluster, site: &SiteName) -> Result<Vec<Need>, Failure> {
+async fn made(name: &ServiceName, cluster: &dyn Adapter, site: &SiteName) -> Result<Vec<Need>, Failure> {
     // The one touch outside a run: asked for by a person with `--apply`, repeatable, and it takes no write away.
     let touch = Touch::for_preparation();
     let made = cluster.prepare(&touch, site).await;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::actions::database::port::{Eyes, Fence, Role, Standing};
-use crate::actions::database::postgres::Receipt;
+use crate::actions::database::port::{Fence, Receipt, Role, Standing};
 use crate::actions::entrance::summary;
 use crate::base::name::{ServiceName, SiteName};
 use crate::cli::args::{Common, Format};

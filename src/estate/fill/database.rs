@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::Filling;
 use crate::base::at::At;
 use crate::base::name::{HostName, ServiceName, SiteName};
-use crate::estate::model::{Control, ControlCommands, Postgres, PostgresMember, Replication, ReplicationAuth, Tls};
+use crate::estate::model::{Control, Postgres, PostgresMember, Replication, ReplicationAuth, Tls};
 use crate::estate::written;
 
 /// PostgreSQL's own default.
@@ -102,7 +102,7 @@ impl Said<'_> {
         let user = own.user.as_ref().or(all.user.as_ref());
         let password = own.password.as_ref().or(all.password.as_ref());
         let password = password.map(|secret| filling.secret(secret, &format!("{}.password", self.about)));
-        let tls = self.tls(filling);
+        let tls = super::control::tls(own.tls.as_ref().or(all.tls.as_ref()), self.about, filling);
         let control = self.control(layouts, filling);
         let replication = self.replication(&tls, filling);
         let needed = [
@@ -165,20 +165,6 @@ impl Said<'_> {
         far.map(|far| PathBuf::from(of_layout(far)))
     }
 
-    fn tls(&self, filling: &mut Filling<'_>) -> Tls {
-        match self.member.tls.as_ref().or(self.service.tls.as_ref()) {
-            None => Tls::Verified { ca: None },
-            Some(tls) => match &tls.value {
-                written::Tls::Off => Tls::Off,
-                written::Tls::System => Tls::Verified { ca: None },
-                written::Tls::Ca(path) => {
-                    let path = filling.local(&tls.with(path.as_str()), &format!("{}.tls.ca", self.about));
-                    Tls::Verified { ca: Some(path) }
-                }
-            },
-        }
-    }
-
     fn control(&self, (near, far): (Option<&Debian>, Option<&Debian>), filling: &mut Filling<'_>) -> Option<Control> {
         let unit = |debian: &Debian| Control::Systemd { unit: debian.unit.clone() };
         let written = match (&self.member.control, near, &self.service.control, far) {
@@ -192,34 +178,10 @@ impl Said<'_> {
             }
         };
         let about = format!("{}.control", self.about);
-        let keys = match &written.value {
-            written::Control::PgCtl => return Some(Control::PgCtl),
-            written::Control::Keys(keys) => keys,
-        };
-        let commands = [&keys.start, &keys.stop, &keys.disable, &keys.enable, &keys.is_enabled];
-        if let Some(unit) = &keys.systemd {
-            if commands.iter().any(|command| command.is_some()) {
-                filling.problem(unit.extent, format!("{about}: either `systemd` or own commands"));
-            }
-            return Some(Control::Systemd { unit: filling.word(unit, &format!("{about}.systemd")) });
+        match &written.value {
+            written::Control::PgCtl => Some(Control::PgCtl),
+            written::Control::Keys(keys) => super::control::keys(&written.with(&**keys), &about, filling),
         }
-        let (Some(start), Some(stop)) = (&keys.start, &keys.stop) else {
-            filling.problem(written.extent, format!("{about}: own commands need `start` and `stop`"));
-            return None;
-        };
-        let prevention = [&keys.disable, &keys.enable, &keys.is_enabled];
-        if prevention.iter().any(|command| command.is_some()) && prevention.iter().any(|command| command.is_none()) {
-            let sentence = format!("{about}: `disable`, `enable` and `is_enabled` stand together or not at all");
-            filling.problem(written.extent, sentence);
-        }
-        let mut argv = |key: &str, argv: &written::Argv| filling.argv(argv, &format!("{about}.{key}"));
-        Some(Control::Commands(Box::new(ControlCommands {
-            start: argv("start", start),
-            stop: argv("stop", stop),
-            disable: keys.disable.as_ref().map(|command| argv("disable", command)),
-            enable: keys.enable.as_ref().map(|command| argv("enable", command)),
-            is_enabled: keys.is_enabled.as_ref().map(|command| argv("is_enabled", command)),
-        })))
     }
 
     fn replication(&self, tls: &Tls, filling: &mut Filling<'_>) -> Option<Replication> {

@@ -1,8 +1,10 @@
 //! From what was written to the model: defaults filled in, the nearer one whole.
 
+mod control;
 mod database;
 mod entrance;
 mod host;
+mod mysql;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -147,11 +149,12 @@ fn records(about: &At<String>, written: &written::Records, filling: &mut Filling
 pub(super) fn services(written: &written::Estate, filling: &mut Filling<'_>) -> IndexMap<ServiceName, Service> {
     let mut services = IndexMap::new();
     for (name, service) in written.services.iter() {
-        let kind = match (&service.postgres, &service.web) {
-            (Some(postgres), None) => database::postgres(name, postgres, written, filling).map(Kind::Postgres),
-            (None, Some(web)) => web::web(name, web, written, filling).map(Kind::Web),
+        let kind = match (&service.postgres, &service.mysql, &service.web) {
+            (Some(postgres), None, None) => database::postgres(name, postgres, written, filling).map(Kind::Postgres),
+            (None, Some(mysql), None) => mysql::mysql(name, mysql, written, filling).map(Kind::Mysql),
+            (None, None, Some(web)) => web::web(name, web, written, filling).map(Kind::Web),
             _ => {
-                let sentence = format!("services.{}: exactly one kind is expected: postgres or web", name.value);
+                let sentence = format!("services.{}: exactly one kind is expected: postgres, mysql or web", name.value);
                 filling.problem(name.extent, sentence);
                 None
             }

@@ -4,6 +4,7 @@
 
 mod database;
 mod entrance;
+mod mysql;
 mod secret;
 mod web;
 
@@ -16,8 +17,9 @@ use crate::base::at::{At, Entries};
 use crate::base::name::{EntranceName, HostName, ProviderName, ServiceName, SiteName};
 use crate::base::quantity::Span;
 
-pub use database::{Control, Layout, Postgres, PostgresMember, Replication, Tls};
+pub use database::{Control, ControlKeys, Layout, Postgres, PostgresMember, Replication, Tls};
 pub use entrance::{Dns, DnsDefaults, Entrance, PowerDns, Provider, Rfc2136, TsigKey};
+pub use mysql::{Flavour, Mysql, MysqlMember, MysqlReplication};
 pub use secret::WrittenSecret;
 pub use web::{Expect, Web, WebMember};
 
@@ -200,6 +202,8 @@ pub struct Service {
     pub note: Option<String>,
     /// One PostgreSQL instance (what promotes as a whole), a server at each site.
     pub postgres: Option<Postgres>,
+    /// One MariaDB or MySQL instance, a server at each site.
+    pub mysql: Option<Mysql>,
     /// An HTTP service.
     pub web: Option<Web>,
 }

@@ -12,7 +12,7 @@ pub(super) struct Item {
     pub(super) name: String,
     /// Its wave; 0 for what has none.
     pub(super) priority: u32,
-    /// postgres, web, dns.
+    /// postgres, mysql, web, dns.
     pub(super) kind: Option<&'static str>,
     /// Where a host stands, and a site itself.
     pub(super) site: Option<SiteName>,
@@ -34,8 +34,8 @@ impl<'a> Items<'a> {
     /// Those of a noun: by priority, and within one by the order of the estate.
     pub(super) fn all(&self, noun: Noun) -> Vec<Item> {
         let mut items: Vec<Item> = match noun {
-            Noun::Database => self.services(noun, |kind| matches!(kind, Kind::Postgres(_)), "postgres"),
-            Noun::Web => self.services(noun, |kind| matches!(kind, Kind::Web(_)), "web"),
+            Noun::Database => self.services(noun, |kind| kind.database_sites().is_some()),
+            Noun::Web => self.services(noun, |kind| matches!(kind, Kind::Web(_))),
             Noun::Entrance => self.entrances(),
             Noun::Host => self.hosts(),
             Noun::Site => self.sites(),
@@ -44,7 +44,7 @@ impl<'a> Items<'a> {
         items
     }
 
-    fn services(&self, noun: Noun, wanted: impl Fn(&Kind) -> bool, kind: &'static str) -> Vec<Item> {
+    fn services(&self, noun: Noun, wanted: impl Fn(&Kind) -> bool) -> Vec<Item> {
         let item = |service: &Service| {
             let mut services = vec![service.name.clone()];
             if noun == Noun::Web {
@@ -55,7 +55,7 @@ impl<'a> Items<'a> {
                 noun,
                 name: service.name.as_str().to_owned(),
                 priority: service.priority,
-                kind: Some(kind),
+                kind: Some(service.kind.word()),
                 site: None,
                 login: None,
                 services,
@@ -124,14 +124,14 @@ impl<'a> Items<'a> {
     }
 
     fn is_database(&self, name: &ServiceName) -> bool {
-        self.estate.services.get(name).is_some_and(|service| matches!(service.kind, Kind::Postgres(_)))
+        self.estate.services.get(name).is_some_and(|service| service.kind.database_sites().is_some())
     }
 
     /// Whether a service has a member at a site.
     pub(super) fn has_member(&self, service: &ServiceName, site: &SiteName) -> bool {
         self.estate.services.get(service).is_some_and(|service| match &service.kind {
-            Kind::Postgres(postgres) => postgres.members.iter().any(|member| &member.site == site),
             Kind::Web(web) => web.members.iter().any(|member| &member.site == site),
+            database => database.database_sites().is_some_and(|sites| sites.contains(&site)),
         })
     }
 

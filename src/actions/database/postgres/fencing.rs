@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cut_off;
+use super::super::cut_off;
 use super::disk::{self, Data, Disk};
 use super::member::{Member, Seen};
 use super::{judge, programs, server};

@@ -11,7 +11,6 @@ mod comparing;
 mod conninfo;
 mod control;
 mod control_data;
-mod cut_off;
 pub mod discovery;
 mod disk;
 mod fencing;
@@ -42,7 +41,8 @@ use std::sync::Arc;
 use crate::actions::context::RunContext;
 use crate::actions::database::lock::MemberLock;
 use crate::actions::database::port::{
-    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Part, Role, Row, Standing, Table, Way,
+    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Need, Part, Receipt, Role, Row, Standing,
+    Table, Upkeep, Way,
 };
 use crate::actions::ssh::Hosts;
 use crate::base::name::{ServiceName, SiteName};
@@ -51,9 +51,6 @@ use crate::estate::model::{Estate, Kind};
 use crate::runbook::bound::Mode;
 use advisory::AdvisoryLock;
 use member::Member;
-
-pub use preparation::Need;
-pub use rows::Receipt;
 
 /// One service's servers: one at each site.
 #[derive(Debug)]
@@ -93,35 +90,6 @@ impl Cluster {
     fn member(&self, site: &SiteName) -> Result<&Member, ActionError> {
         let found = self.members.iter().find(|member| &member.estate.site == site);
         found.ok_or_else(|| ActionError::refused(format!("`{}` has no member at {site}", self.service)))
-    }
-
-    /// The receipts of role changes that the member at a site holds, newest first.
-    pub async fn receipts(&self, site: &SiteName) -> Result<Vec<Receipt>, ActionError> {
-        rows::receipts(self.member(site)?).await
-    }
-
-    /// The lock of the estate at each member, not yet taken; for [`lock::acquire`](crate::actions::database::lock::acquire).
-    pub fn locks(&self, estate: &str) -> Vec<Box<dyn MemberLock>> {
-        let lock = |member: &Member| {
-            Box::new(AdvisoryLock::new(Arc::clone(&member.link), member.name().to_owned(), estate))
-                as Box<dyn MemberLock>
-        };
-        self.members.iter().map(lock).collect()
-    }
-
-    /// What Switchback needs at the server of a site, and what of it is there.
-    pub async fn needs(&self, site: &SiteName) -> Result<Vec<Need>, ActionError> {
-        preparation::needs(self.member(site)?).await
-    }
-
-    /// Makes what is missing at the server of a site, which must be the one that takes writes. Gives what was made.
-    pub async fn prepare(&self, touch: &Touch, site: &SiteName) -> Result<Vec<Need>, ActionError> {
-        let member = self.member(site)?;
-        let standing = self.standing(site).await?;
-        if standing.role != Role::Primary {
-            return Err(ActionError::refused(format!("{} does not take writes: {}", member.name(), standing.summary)));
-        }
-        preparation::make(member, touch).await
     }
 
     async fn all_leftovers(&self) -> Result<Vec<(&Member, String)>, ActionError> {
@@ -265,6 +233,33 @@ impl Hands for Cluster {
             }
             let names: Vec<&str> = found.iter().map(|(_, slot)| slot.as_str()).collect();
             Ok(Evidence::new(format!("dropped {}", names.join(", "))))
+        })
+    }
+}
+
+impl Upkeep for Cluster {
+    fn locks(&self, estate: &str) -> Vec<Box<dyn MemberLock>> {
+        let lock = |member: &Member| {
+            Box::new(AdvisoryLock::new(Arc::clone(&member.link), member.name().to_owned(), estate))
+                as Box<dyn MemberLock>
+        };
+        self.members.iter().map(lock).collect()
+    }
+    fn receipts<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Vec<Receipt>> {
+        Box::pin(async move { rows::receipts(self.member(site)?).await })
+    }
+    fn needs<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Vec<Need>> {
+        Box::pin(async move { preparation::needs(self.member(site)?).await })
+    }
+    fn prepare<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Vec<Need>> {
+        Box::pin(async move {
+            let member = self.member(site)?;
+            let standing = self.standing(site).await?;
+            if standing.role != Role::Primary {
+                let sentence = format!("{} does not take writes: {}", member.name(), standing.summary);
+                return Err(ActionError::refused(sentence));
+            }
+            preparation::make(member, touch).await
         })
     }
 }

@@ -8,25 +8,13 @@ use super::conninfo::{identifier, literal};
 use super::live::LookSql;
 use super::member::Member;
 use super::programs;
+use crate::actions::database::port::Need;
 use crate::engine::action::{ActionError, Fault, Touch};
 
 const SQL_MAX: Duration = Duration::from_secs(5);
 const APPLY_MAX: Duration = Duration::from_secs(60);
 /// Where pg_rewind logs in, and so where its rights must be: rights on functions belong to one database.
 pub const REWIND_DATABASE: &str = "postgres";
-
-/// One thing that is needed.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Need {
-    /// Database that the statement is for.
-    pub database: String,
-    /// SQL, without a semicolon at its end.
-    pub statement: String,
-    /// A lower-case sentence without a full stop.
-    pub reason: &'static str,
-    /// `None` where it cannot be seen.
-    pub present: Option<bool>,
-}
 
 const SEEN: LookSql = LookSql(
     "SELECT pg_has_role(current_user, 'pg_monitor', 'USAGE')::text,

@@ -6,7 +6,7 @@ use super::live::LookSql;
 use super::member::Member;
 use super::server;
 use crate::actions::context::RunContext;
-use crate::actions::database::port::Row;
+use crate::actions::database::port::{Receipt, Row};
 use crate::engine::action::{ActionError, Evidence, Touch};
 
 const SQL_MAX: Duration = Duration::from_secs(5);
@@ -34,16 +34,6 @@ const WRITE_MARKER: &str =
 const WRITE_RECEIPT: &str = "INSERT INTO switchback.receipt (system_identifier, timeline, fork, service, site, from_site, run, operator, mode, accepted)
                              VALUES ($1, $2::bigint, $3::pg_lsn, $4, $5, $6, $7, $8, $9, $10)
                              ON CONFLICT (system_identifier, timeline) DO NOTHING";
-
-/// What a role change left behind in the database.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Receipt {
-    pub timeline: u32,
-    pub site: String,
-    pub run: String,
-    pub at: String,
-    pub mode: String,
-}
 
 /// A receipt to be written.
 #[derive(Debug, Clone)]

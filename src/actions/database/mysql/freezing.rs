@@ -1,0 +1,274 @@
+//! The freeze of a running server: no write is taken from here on, and what was taken is seen to be all.
+//!
+//! The order is that of those who have done it for long (MaxScale, replication-manager, MySQL Shell): whoever writes
+//! is waited for *before* anything is frozen; then read-only; then, where read-only does not hold administrators, a
+//! read lock that holds them too, and stays in our hands until the other side serves. Every wait is bounded, a lock
+//! that is not had in time is let go of at the server, and whatever fails, the server takes writes again.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::gtid::Gtids;
+use super::live::{LookSql, Session};
+use super::member::{Member, StartsAs};
+use super::server::{self, Server};
+use crate::engine::action::{ActionError, Evidence, Fault, Touch};
+use crate::runbook::bound::Mode;
+
+/// How long writers may take that are at it when the freeze is asked for.
+const WRITERS_MAX: Duration = Duration::from_secs(10);
+const WRITERS_POLL: Duration = Duration::from_millis(20);
+/// How long a lock is waited for at the server, in seconds; the write outage of a freeze that fails.
+const LOCK_SECONDS: u64 = 3;
+const LOCK_MAX: Duration = Duration::from_secs(LOCK_SECONDS + 2);
+const SQL_MAX: Duration = Duration::from_secs(5);
+/// How often, and how long apart, the sessions that were ended are looked for.
+const ENDS: u32 = 25;
+const ENDS_POLL: Duration = Duration::from_millis(10);
+const SAMPLES: u32 = 3;
+const SAMPLE_POLL: Duration = Duration::from_millis(3);
+/// Keeps a lock of ours while its session is idle: longer than any outage, shorter than a night.
+const HOLD_SECONDS: u64 = 3600;
+
+/// Transactions that have changed something and are not at their end.
+const WRITERS: LookSql = LookSql(
+    "SELECT CAST(t.trx_id AS CHAR), CAST(p.id AS CHAR), p.user, p.host, p.command, CAST(t.trx_rows_modified AS CHAR), left(coalesce(p.info, ''), 80)
+     FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
+     WHERE t.trx_rows_modified > 0 AND p.user NOT IN ('system user', 'event_scheduler') ORDER BY p.id",
+);
+/// Sessions of clients: neither the server's own, nor those of replicas, nor ours.
+const CLIENTS: LookSql = LookSql(
+    "SELECT CAST(id AS CHAR) FROM information_schema.processlist
+     WHERE command NOT LIKE 'Binlog Dump%' AND command NOT LIKE 'Slave%' AND command <> 'Daemon'
+       AND user NOT IN ('system user', 'event_scheduler', 'unauthenticated user', substring_index(current_user(), '@', 1),
+                        substring_index(user(), '@', 1))",
+);
+const LOCKED_TABLES: LookSql = LookSql("SHOW OPEN TABLES WHERE In_use > 0");
+
+/// A read lock in our hands; let go when its session ends, however it ends.
+#[derive(Debug)]
+pub struct Held {
+    session: Session,
+}
+
+impl Held {
+    /// Whether the session still stands.
+    async fn stands(&self) -> bool {
+        self.session.look(LookSql("SELECT 1"), &[], SQL_MAX).await.is_ok()
+    }
+}
+
+/// Whether nobody, not even an administrator, can write to a server that is read-only.
+pub async fn holds_everybody(member: &Member) -> bool {
+    let Ok(session) = member.link.session().await else { return false };
+    if session.words().holds_everybody {
+        return true;
+    }
+    match &*member.held.lock().await {
+        Some(held) => held.stands().await,
+        None => false,
+    }
+}
+
+/// Lets go of the read lock, if we hold one.
+pub async fn let_go(member: &Member) {
+    if let Some(held) = member.held.lock().await.take() {
+        held.session.end().await;
+    }
+}
+
+/// Freezes it. On whatever failure it takes writes again, or the error says that this is not known.
+pub async fn freeze(member: &Member, server: &Server, touch: &Touch, mode: Mode) -> Result<Evidence, ActionError> {
+    // In an emergency users wait already, and what a writer has not ended it will not end.
+    if !server.read_only && mode == Mode::Planned {
+        wait_for_writers(member).await?;
+    }
+    let disk = member.disk().await?;
+    // A fence that is being made again remembers what the first one found.
+    let scheduler = disk.scheduler_before.filter(|_| server.read_only).unwrap_or(server.scheduler);
+    let disk = member.starts_as(touch, StartsAs::Fenced, scheduler).await?;
+    if !disk.starts_read_only {
+        let _ = member.starts_as(touch, StartsAs::Primary, scheduler).await;
+        return Err(ActionError::refused(format!(
+            "{}: the server does not read {}, so a restart would take writes: name a folder that it reads last as \
+             `config_dir`, and the file that it is started with as `config_file`",
+            member.name(),
+            member.estate.config_dir.display()
+        )));
+    }
+    let began = Instant::now();
+    let frozen = Box::pin(stop_writes(member, server, touch)).await;
+    let frozen_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match frozen {
+        Ok((own, ended)) => {
+            let evidence = Evidence::new(format!(
+                "{} is read-only, also after a restart, and stands at {own}; {ended} sessions were ended",
+                member.name()
+            ));
+            Ok(evidence.with("how", "frozen").with("end", own.to_string()).with("frozen_ms", frozen_ms))
+        }
+        Err(error) if server.read_only => Err(error),
+        Err(error) => match Box::pin(thaw(member, touch)).await {
+            Ok(_) => Err(ActionError::new(
+                if error.fault == Fault::InDoubt { Fault::Transient } else { error.fault },
+                format!("{error}; {} takes writes again", member.name()),
+            )),
+            Err(worse) => Err(ActionError::in_doubt(format!("{error}; and it may not take writes again: {worse}"))),
+        },
+    }
+}
+
+/// Waits until every transaction that has written something by now is at its end. Ending it instead would roll it
+/// back, which takes as long as it took, and nobody could be told how long.
+async fn wait_for_writers(member: &Member) -> Result<(), ActionError> {
+    let session = member.link.session().await?;
+    let began = Instant::now();
+    let mut first: Option<BTreeSet<String>> = None;
+    loop {
+        let rows = session.look(WRITERS, &[], SQL_MAX).await?;
+        let now: BTreeSet<String> = rows.first_column().map(str::to_owned).collect();
+        let left: BTreeSet<String> = match &first {
+            None => now.clone(),
+            Some(first) => first.intersection(&now).cloned().collect(),
+        };
+        first.get_or_insert(now);
+        if left.is_empty() {
+            return Ok(());
+        }
+        if began.elapsed() >= WRITERS_MAX {
+            let text = |row, column| rows.text(row, column).unwrap_or_default();
+            let named: Vec<String> = (0..rows.count())
+                .filter(|row| left.contains(text(*row, 0)))
+                .take(5)
+                .map(|row| {
+                    let doing = if text(row, 6).is_empty() { "idle in its transaction" } else { text(row, 6) };
+                    format!(
+                        "session {} of {}@{}, {} rows: {doing}",
+                        text(row, 1),
+                        text(row, 2),
+                        text(row, 3),
+                        text(row, 5)
+                    )
+                })
+                .collect();
+            return Err(ActionError::refused(format!(
+                "{}: {} transaction{} had not ended after {} s, and nothing was frozen: {}; wait for them, or end them with KILL",
+                member.name(),
+                left.len(),
+                if left.len() == 1 { "" } else { "s" },
+                WRITERS_MAX.as_secs(),
+                named.join("; ")
+            )));
+        }
+        tokio::time::sleep(WRITERS_POLL).await;
+    }
+}
+
+/// From here on nobody writes. Gives what the server has, and how many sessions were ended.
+async fn stop_writes(member: &Member, server: &Server, touch: &Touch) -> Result<(Gtids, usize), ActionError> {
+    let_go(member).await;
+    let session = member.link.apart().await?;
+    let words = session.words();
+    let settings = format!("SET SESSION lock_wait_timeout = {LOCK_SECONDS}, wait_timeout = {HOLD_SECONDS}");
+    session.touch(touch, &settings, &[], SQL_MAX).await?;
+    if server.scheduler {
+        session.touch(touch, "SET GLOBAL event_scheduler = OFF", &[], SQL_MAX).await?;
+    }
+    for statement in words.read_only {
+        if let Err(error) = session.touch(touch, statement, &[], LOCK_MAX).await {
+            return Err(who_held_it_up(member, error).await);
+        }
+    }
+    if !words.holds_everybody
+        && let Err(error) = session.touch(touch, "FLUSH TABLES WITH READ LOCK", &[], LOCK_MAX).await
+    {
+        return Err(who_held_it_up(member, error).await);
+    }
+    let ended = end_clients(&session, touch).await?;
+    let own = stands_still(member, &session).await?;
+    if !words.holds_everybody {
+        *member.held.lock().await = Some(Held { session });
+    }
+    Ok((own, ended))
+}
+
+/// Ends every client's session: those that were open may hold a transaction that commits as soon as the lock is gone,
+/// and pools must come again to find out where they are led.
+async fn end_clients(session: &Session, touch: &Touch) -> Result<usize, ActionError> {
+    let clients = session.look(CLIENTS, &[], SQL_MAX).await?;
+    let all: BTreeSet<String> = clients.first_column().map(str::to_owned).collect();
+    for id in &all {
+        match session.touch(touch, &format!("KILL {id}"), &[], SQL_MAX).await {
+            // It has gone by itself.
+            Err(error) if error.evidence.number("code") == Some(NO_SUCH_SESSION) => {}
+            other => drop(other?),
+        }
+    }
+    for _ in 0..ENDS {
+        let now = session.look(CLIENTS, &[], SQL_MAX).await?;
+        if !now.first_column().any(|id| all.contains(id)) {
+            return Ok(all.len());
+        }
+        tokio::time::sleep(ENDS_POLL).await;
+    }
+    Err(ActionError::transient(
+        "sessions that were told to end are still there; one may be rolling back a large transaction",
+    ))
+}
+
+const NO_SUCH_SESSION: u64 = 1094;
+
+/// The end of the log, seen to stay where it is.
+async fn stands_still(member: &Member, session: &Session) -> Result<Gtids, ActionError> {
+    let mut own = server::look(session).await?.own;
+    let mut same = 1;
+    for _ in 0..SAMPLES * 4 {
+        tokio::time::sleep(SAMPLE_POLL).await;
+        let now = server::look(session).await?.own;
+        same = if now == own { same + 1 } else { 1 };
+        own = now;
+        if same >= SAMPLES {
+            return Ok(own);
+        }
+    }
+    Err(ActionError::transient(format!("{} is read-only, and its log goes on growing ({own})", member.name())))
+}
+
+/// Names the tables that somebody has locked, where that is why a lock was not to be had.
+async fn who_held_it_up(member: &Member, error: ActionError) -> ActionError {
+    let Ok(session) = member.link.apart().await else { return error };
+    let rows = session.look(LOCKED_TABLES, &[], SQL_MAX).await.unwrap_or_default();
+    let tables: Vec<String> = (0..rows.count().min(5))
+        .map(|row| format!("`{}.{}`", rows.text(row, 0).unwrap_or_default(), rows.text(row, 1).unwrap_or_default()))
+        .collect();
+    session.end().await;
+    let what = if tables.is_empty() {
+        "somebody holds a lock".to_owned()
+    } else {
+        format!("somebody holds a lock on {}", tables.join(", "))
+    };
+    let sentence = format!(
+        "{}: {what}, so that the server could not be made read-only within {LOCK_SECONDS} s; wait for it, or end the session ({error})",
+        member.name()
+    );
+    ActionError { fault: Fault::Transient, message: sentence, evidence: error.evidence }
+}
+
+/// It takes writes again, with its events, also after a restart. Repeatable.
+pub async fn thaw(member: &Member, touch: &Touch) -> Result<Server, ActionError> {
+    let_go(member).await;
+    let session = member.link.apart().await?;
+    for statement in session.words().writable {
+        session.touch(touch, statement, &[], LOCK_MAX).await?;
+    }
+    let disk = member.disk().await?;
+    if disk.scheduler_before == Some(true) {
+        session.touch(touch, "SET GLOBAL event_scheduler = ON", &[], SQL_MAX).await?;
+    }
+    member.starts_as(touch, StartsAs::Primary, false).await?;
+    let server = server::look(&session).await?;
+    if server.read_only {
+        return Err(ActionError::transient(format!("{} says that it is read-only still", member.name())));
+    }
+    Ok(server)
+}

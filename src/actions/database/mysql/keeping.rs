@@ -1,0 +1,146 @@
+//! What only a member has: kept aside, and saved as SQL, before anything discards it.
+
+use std::time::Duration;
+
+use super::gtid::{self, Stretch};
+use super::member::Member;
+use super::{programs, way};
+use crate::actions::database::port::{Account, Keepsake};
+use crate::engine::action::{ActionError, Evidence, Touch};
+
+const LOOK_MAX: Duration = Duration::from_secs(10);
+const KEEP_MAX: Duration = Duration::from_secs(3600);
+
+/// What the member has and the leader lacks.
+pub async fn errant(member: &Member, leader: &Member) -> Result<Vec<Stretch>, ActionError> {
+    let (seen, lead) = futures::join!(member.look(), leader.server());
+    let compared = way::compare(member, seen.server.as_ref().ok(), leader, &lead?).await?;
+    if !compared.own.is_empty() && !compared.own.is_akin_to(&compared.leader) {
+        return Err(ActionError::refused(format!(
+            "{} has {}, {} has {}, and nothing in common: they are two databases",
+            member.name(),
+            compared.own,
+            leader.name(),
+            compared.leader
+        )));
+    }
+    Ok(compared.own.missing_from(&compared.leader))
+}
+
+/// As the scripts read them: `0-1:101:105`.
+pub fn arguments(errant: &[Stretch]) -> Vec<String> {
+    errant.iter().map(|Stretch { writer, first, last }| format!("{writer}:{first}:{last}")).collect()
+}
+
+/// A folder of their own for each set of transactions, the same whenever it is asked for.
+fn folder(what: &str, errant: &[Stretch]) -> String {
+    let named: Vec<String> =
+        errant.iter().take(3).map(|Stretch { writer, first, last }| format!("{writer}_{first}_{last}")).collect();
+    let more = if errant.len() > 3 { format!("_and_{}_more", errant.len() - 3) } else { String::new() };
+    format!("{what}-{}{more}", named.join("-")).replace(':', "_")
+}
+
+/// Whether there is something to keep, and whether it is kept.
+pub async fn look(member: &Member, leader: &Member, label: &str) -> Result<Keepsake, ActionError> {
+    let errant = errant(member, leader).await?;
+    if errant.is_empty() {
+        return Ok(Keepsake::Nothing(Evidence::new(nothing(member, leader))));
+    }
+    let spoken = gtid::spoken(&errant);
+    Ok(match kept(member, &folder(label, &errant)).await? {
+        Some(figures) => {
+            let place = figure(&figures, "folder").unwrap_or_default();
+            Keepsake::Kept(Evidence::new(format!("the log with {spoken} is kept in {place}")).with("folder", place))
+        }
+        None => Keepsake::ToKeep(Evidence::new(format!("the log of {} with {spoken} → kept aside", member.name()))),
+    })
+}
+
+fn nothing(member: &Member, leader: &Member) -> String {
+    format!("{} has nothing that {} lacks", member.name(), leader.name())
+}
+
+/// Keeps the log that holds what the leader lacks.
+pub async fn keep(member: &Member, leader: &Member, label: &str, touch: &Touch) -> Result<Evidence, ActionError> {
+    let errant = errant(member, leader).await?;
+    if errant.is_empty() {
+        return Ok(Evidence::new(nothing(member, leader)));
+    }
+    let (folder, stretches) = (folder(label, &errant), arguments(&errant));
+    let more: Vec<&str> = std::iter::once(folder.as_str()).chain(stretches.iter().map(String::as_str)).collect();
+    let output = member.touch_script(touch, &programs::KEEP, &more, KEEP_MAX).await?;
+    let text = output.stdout_or(&format!("{}: keeping its log aside", member.name()))?;
+    let (files, place) = text.trim().split_once(' ').unwrap_or(("0", ""));
+    Ok(Evidence::new(format!("{files} files of {} are kept in {place}", member.name())).with("folder", place))
+}
+
+/// Whether what was lost is saved as SQL.
+pub async fn account(member: &Member, leader: &Member) -> Result<Account, ActionError> {
+    let errant = errant(member, leader).await?;
+    if errant.is_empty() {
+        return Ok(Account::Needless(Evidence::new(nothing(member, leader))));
+    }
+    Ok(match kept(member, &folder("account", &errant)).await? {
+        Some(figures) => Account::Taken(told(member, &figures)),
+        None => Account::ToTake(Evidence::new(format!(
+            "{} of {} never came to {} → saved as SQL",
+            gtid::spoken(&errant),
+            member.name(),
+            leader.name()
+        ))),
+    })
+}
+
+/// Saves what was lost as SQL.
+pub async fn take_account(member: &Member, leader: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
+    let errant = errant(member, leader).await?;
+    if errant.is_empty() {
+        return Ok(Evidence::new(nothing(member, leader)));
+    }
+    let (folder, stretches) = (folder("account", &errant), arguments(&errant));
+    let more: Vec<&str> = std::iter::once(folder.as_str()).chain(stretches.iter().map(String::as_str)).collect();
+    let output = member.touch_script(touch, &programs::ACCOUNT, &more, KEEP_MAX).await?;
+    let text = output.stdout_or(&format!("{}: saving what was lost", member.name()))?;
+    let evidence = told(member, &text);
+    let expected = gtid::count(&errant);
+    if evidence.number("lost_transactions") != Some(expected) {
+        return Err(ActionError::refused(format!(
+            "{}: {expected} transactions were lost, and the log gave {}: nothing is discarded before all are saved; look at {}",
+            member.name(),
+            evidence.number("lost_transactions").unwrap_or(0),
+            evidence.text("folder").unwrap_or("the kept folder")
+        )));
+    }
+    Ok(evidence)
+}
+
+async fn kept(member: &Member, folder: &str) -> Result<Option<String>, ActionError> {
+    let output = member.look_script(&programs::KEPT, &[folder], LOOK_MAX).await?;
+    let text = output.stdout_or(&format!("{}: looking at what is kept", member.name()))?;
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
+}
+
+fn figure<'a>(figures: &'a str, name: &str) -> Option<&'a str> {
+    figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// The figures of an account, for people and for the report.
+fn told(member: &Member, figures: &str) -> Evidence {
+    let number = |name| figure(figures, name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
+    let text = |name| figure(figures, name).unwrap_or_default();
+    let tables: Vec<&str> = figures.lines().filter_map(|line| line.strip_prefix("table=")).collect();
+    let (transactions, rows, folder) = (number("transactions"), number("rows"), text("folder"));
+    let by_table = if tables.is_empty() { String::new() } else { format!(" ({})", tables.join(", ")) };
+    Evidence::new(format!(
+        "{transactions} transactions of {} that were lost, with {rows} changes of rows{by_table}, from {} to {}, are saved in {folder}/lost.sql",
+        member.name(),
+        text("first"),
+        text("last")
+    ))
+    .with("lost_transactions", transactions)
+    .with("saved_rows", rows)
+    .with("folder", folder)
+    .with("file", format!("{folder}/lost.sql"))
+    .with("tables", tables)
+    .with("not_recovered", Vec::<String>::new())
+}

@@ -1,0 +1,182 @@
+//! One session. What does not come back in time costs it its life, here and at the server.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Opts, Params, Value};
+use tokio::sync::Mutex;
+
+use super::fault::{ENDED, failure, fault, said};
+use super::{CONNECT_MAX, LookSql, Rows};
+use crate::actions::database::mysql::versions::Words;
+use crate::engine::action::{ActionError, Fault, Touch};
+
+/// One session.
+pub struct Session {
+    pub(super) conn: Mutex<Option<Conn>>,
+    pub(super) id: u32,
+    pub(super) opts: Opts,
+    pub(super) place: String,
+    pub(super) words: &'static Words,
+}
+
+/// Ends a session at the server from another one, unless it is told that all is well.
+struct Watchdog<'a> {
+    session: &'a Session,
+    armed: bool,
+}
+
+impl Drop for Watchdog<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            tokio::spawn(kill(self.session.opts.clone(), self.session.id));
+        }
+    }
+}
+
+async fn kill(opts: Opts, id: u32) {
+    let killing = async {
+        if let Ok(mut conn) = Conn::new(opts).await {
+            // It may be gone already, and then nothing is left to be ended.
+            let _ = conn.query_drop(format!("KILL {id}")).await;
+            let _ = conn.disconnect().await;
+        }
+    };
+    let _ = tokio::time::timeout(CONNECT_MAX, killing).await;
+}
+
+impl Session {
+    /// Looks.
+    pub async fn look(&self, sql: LookSql, parameters: &[&str], limit: Duration) -> Result<Rows, ActionError> {
+        self.run(sql.0, parameters, limit, false).await
+    }
+
+    /// Changes something.
+    pub async fn touch(
+        &self,
+        _touch: &Touch,
+        sql: &str,
+        parameters: &[&str],
+        limit: Duration,
+    ) -> Result<Rows, ActionError> {
+        self.run(sql, parameters, limit, true).await
+    }
+
+    /// The first events of one of the server's logs, whose name may not be a parameter.
+    pub async fn first_events(&self, log: &str, limit: Duration) -> Result<Rows, ActionError> {
+        self.run(&format!("SHOW BINLOG EVENTS IN '{}' LIMIT 4", log.replace('\'', "''")), &[], limit, false).await
+    }
+
+    /// Looks with a query that was put together: names of tables and columns cannot be parameters. Reads only, which
+    /// the server is told to hold it to.
+    pub async fn look_at(&self, query: &str, limit: Duration) -> Result<Rows, ActionError> {
+        self.run("START TRANSACTION READ ONLY", &[], limit, false).await?;
+        let rows = self.run(query, &[], limit, false).await;
+        self.run("COMMIT", &[], limit, false).await?;
+        rows
+    }
+
+    /// The server's number for it.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// How this server calls things.
+    pub fn words(&self) -> &'static Words {
+        self.words
+    }
+
+    /// Whether it was not lost so far as one knows.
+    pub async fn is_alive(&self) -> bool {
+        self.conn.lock().await.is_some()
+    }
+
+    /// Ends it at the server, and waits for that: what it holds is let go.
+    pub async fn end(self) {
+        let conn = self.conn.lock().await.take();
+        if let Some(conn) = conn {
+            let _ = tokio::time::timeout(CONNECT_MAX, conn.disconnect()).await;
+        } else {
+            kill(self.opts.clone(), self.id).await;
+        }
+    }
+
+    pub(super) async fn run(
+        &self,
+        sql: &str,
+        parameters: &[&str],
+        limit: Duration,
+        touches: bool,
+    ) -> Result<Rows, ActionError> {
+        let mut slot = self.conn.lock().await;
+        let Some(mut conn) = slot.take() else {
+            return Err(ActionError::transient(format!("{}: the session was lost", self.place)));
+        };
+        let mut watchdog = Watchdog { session: self, armed: true };
+        let asked = tokio::time::timeout(limit, ask(&mut conn, sql, parameters)).await;
+        match asked {
+            Ok(Ok(rows)) => {
+                watchdog.armed = false;
+                *slot = Some(conn);
+                Ok(rows)
+            }
+            Ok(Err(error)) => {
+                watchdog.armed = false;
+                let fault = fault(&error, touches);
+                if matches!(&error, Error::Server(said) if !ENDED.contains(&said.code)) {
+                    *slot = Some(conn);
+                }
+                Err(failure(fault, &error, format!("{}: {}", self.place, said(&error))))
+            }
+            Err(_) => {
+                drop(conn);
+                let fault = if touches { Fault::InDoubt } else { Fault::Unreachable };
+                Err(ActionError::new(fault, format!("{}: no answer within {} ms", self.place, limit.as_millis())))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("place", &self.place).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+async fn ask(conn: &mut Conn, sql: &str, parameters: &[&str]) -> Result<Rows, Error> {
+    // What takes no parameters goes as text: many an administrative statement cannot be prepared.
+    if parameters.is_empty() {
+        let mut result = conn.query_iter(sql).await?;
+        let columns = names(result.columns_ref());
+        let rows = result.collect::<mysql_async::Row>().await?;
+        result.drop_result().await?;
+        return Ok(Rows { columns, rows: rows.into_iter().map(texts).collect() });
+    }
+    let values: Vec<Value> = parameters.iter().map(|value| Value::Bytes(value.as_bytes().to_vec())).collect();
+    let mut result = conn.exec_iter(sql, Params::Positional(values)).await?;
+    let columns = names(result.columns_ref());
+    let rows = result.collect::<mysql_async::Row>().await?;
+    result.drop_result().await?;
+    Ok(Rows { columns, rows: rows.into_iter().map(texts).collect() })
+}
+
+fn names(columns: &[mysql_async::Column]) -> Vec<String> {
+    columns.iter().map(|column| column.name_str().into_owned()).collect()
+}
+
+fn texts(row: mysql_async::Row) -> Vec<Option<String>> {
+    row.unwrap().into_iter().map(text).collect()
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::UInt(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Double(number) => Some(number.to_string()),
+        // Queries of ours cast these to text; the driver's own words for them have quotes.
+        other @ (Value::Date(..) | Value::Time(..)) => Some(other.as_sql(true).trim_matches('\'').to_owned()),
+    }
+}

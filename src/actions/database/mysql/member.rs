@@ -1,0 +1,219 @@
+//! One member: the estate's words about it, its host, its server; and a look at both at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::disk::{self, Data, Disk};
+use super::freezing::Held;
+use super::gtid::Gtids;
+use super::live::Link;
+use super::programs;
+use super::server::{self, Server};
+use crate::actions::ssh::{As, LookScript, Output, RemoteHost, TouchScript};
+use crate::engine::action::{ActionError, Touch};
+use crate::estate::model::{Control, MysqlMember};
+
+const DISK_LOOK_MAX: Duration = Duration::from_secs(10);
+const TAIL_MAX: Duration = Duration::from_secs(60);
+const ROLE_MAX: Duration = Duration::from_secs(10);
+/// How much later than its process a server may say that it began.
+const START_SLACK_SECONDS: u64 = 120;
+
+/// One server of the service.
+#[derive(Debug)]
+pub struct Member {
+    pub estate: MysqlMember,
+    pub host: Arc<RemoteHost>,
+    pub link: Arc<Link>,
+    /// The read lock that a freeze of ours holds.
+    pub held: Mutex<Option<Held>>,
+    /// The session whose server was seen to be the one of this host.
+    known: Mutex<Option<u32>>,
+}
+
+/// What a look at a member found. Either half may be missing.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub disk: Result<Disk, ActionError>,
+    pub server: Result<Server, ActionError>,
+}
+
+/// What a start of a member is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartsAs {
+    Primary,
+    Follower,
+    /// Read-only, without events.
+    Fenced,
+    /// That, and without a listener: nobody but the host's own administrator comes in.
+    Sealed,
+}
+
+impl Member {
+    pub fn new(estate: MysqlMember, host: Arc<RemoteHost>, program: String) -> Self {
+        let link = Arc::new(Link::new(estate.clone(), host.estate().address.clone(), program));
+        Self { estate, host, link, held: Mutex::new(None), known: Mutex::new(None) }
+    }
+
+    /// `a-db`
+    pub fn name(&self) -> &str {
+        self.estate.host.as_str()
+    }
+
+    /// As whom its files are read and its programs run.
+    pub fn owner(&self) -> As<'_> {
+        self.estate.run_as.as_deref().map_or(As::Login, As::User)
+    }
+
+    /// As whom the settings are written: those of a packaged server are root's.
+    fn settler(&self) -> As<'_> {
+        if matches!(self.estate.control, Control::Systemd { .. }) { As::User("root") } else { self.owner() }
+    }
+
+    fn places(&self) -> [String; 4] {
+        let path = |path: &std::path::Path| path.display().to_string();
+        let estate = &self.estate;
+        let or_nothing = |of: &Option<std::path::PathBuf>| of.as_deref().map(path).unwrap_or_default();
+        [path(&estate.data_dir), path(&estate.config_dir), or_nothing(&estate.config_file), or_nothing(&estate.bin_dir)]
+    }
+
+    pub fn data_dir(&self) -> String {
+        self.estate.data_dir.display().to_string()
+    }
+
+    /// Runs a look script as the server's owner; `more` follows on the places.
+    pub async fn look_script(
+        &self,
+        script: &LookScript,
+        more: &[&str],
+        limit: Duration,
+    ) -> Result<Output, ActionError> {
+        let places = self.places();
+        let arguments: Vec<&str> = places.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        self.host.look(script, &arguments, self.owner(), limit).await
+    }
+
+    /// Runs a touch script as the server's owner; `more` follows on the places.
+    pub async fn touch_script(
+        &self,
+        touch: &Touch,
+        script: &TouchScript,
+        more: &[&str],
+        limit: Duration,
+    ) -> Result<Output, ActionError> {
+        self.touch_script_as(self.owner(), touch, script, more, limit).await
+    }
+
+    async fn touch_script_as(
+        &self,
+        user: As<'_>,
+        touch: &Touch,
+        script: &TouchScript,
+        more: &[&str],
+        limit: Duration,
+    ) -> Result<Output, ActionError> {
+        let places = self.places();
+        let arguments: Vec<&str> = places.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        self.host.touch(touch, script, &arguments, user, limit).await
+    }
+
+    fn unit(&self) -> &str {
+        match &self.estate.control {
+            Control::Systemd { unit } => unit.as_str(),
+            Control::PgCtl | Control::Commands(_) => "",
+        }
+    }
+
+    /// Looks at the disk.
+    pub async fn disk(&self) -> Result<Disk, ActionError> {
+        let output = self.look_script(&programs::LOOK, &[self.unit()], DISK_LOOK_MAX).await?;
+        let text = output.stdout_or(&format!("{}: looking at {}", self.name(), self.data_dir()))?;
+        self.read(&text)
+    }
+
+    fn read(&self, text: &str) -> Result<Disk, ActionError> {
+        disk::parse(text).map_err(|why| ActionError::refused(format!("{}: {}: {why}", self.name(), self.data_dir())))
+    }
+
+    /// What is in the log on disk, without asking the server.
+    pub async fn log_on_disk(&self) -> Result<Gtids, ActionError> {
+        let what = format!("{}: reading the log of {}", self.name(), self.data_dir());
+        let text = self.look_script(&programs::TAIL, &[], TAIL_MAX).await?.stdout_or(&what)?;
+        Gtids::parse(self.estate.flavour, text.trim())
+            .ok_or_else(|| ActionError::refused(format!("{what}: `{}` cannot be read", text.trim())))
+    }
+
+    /// Writes down what any start is to be; gives the look after it.
+    pub async fn starts_as(&self, touch: &Touch, role: StartsAs, scheduler: bool) -> Result<Disk, ActionError> {
+        let role = match role {
+            StartsAs::Primary => "primary",
+            StartsAs::Follower => "follower",
+            StartsAs::Fenced => "fenced",
+            StartsAs::Sealed => "sealed",
+        };
+        let option = super::versions::read_only_option(self.estate.flavour);
+        let scheduler = if scheduler { "ON" } else { "OFF" };
+        let more = [self.unit(), role, option, scheduler];
+        let output = self.touch_script_as(self.settler(), touch, &programs::ROLE, &more, ROLE_MAX).await?;
+        let what = format!("{}: writing down that any start is to be a {role}", self.name());
+        self.read(&output.stdout_or(&what)?)
+    }
+
+    /// Looks at the server over SQL. The first look of a session sees as well that it is the server of this host: an
+    /// address may lead elsewhere, but a session that stands stays where it is.
+    pub async fn server(&self) -> Result<Server, ActionError> {
+        let session = self.link.session().await?;
+        let known = *self.known.lock().await == Some(session.id());
+        if known {
+            return match server::look(&session).await {
+                Err(_) if !session.is_alive().await => Box::pin(self.fresh_server()).await,
+                other => other,
+            };
+        }
+        self.fresh_server().await
+    }
+
+    async fn fresh_server(&self) -> Result<Server, ActionError> {
+        let session = self.link.session().await?;
+        let (disk, server) = futures::join!(self.disk(), server::look(&session));
+        let server = server?;
+        // Where the host does not answer nothing can be compared; what is done there needs the host anyway.
+        if let Ok(disk) = disk {
+            self.identity(&disk, &server).map_err(ActionError::refused)?;
+            *self.known.lock().await = Some(session.id());
+        }
+        Ok(server)
+    }
+
+    /// Looks at disk and server at once.
+    pub async fn look(&self) -> Seen {
+        let (disk, server) = futures::join!(self.disk(), self.server());
+        Seen { disk, server }
+    }
+
+    fn identity(&self, disk: &Disk, server: &Server) -> Result<(), String> {
+        let place = format!("{} ({})", self.name(), self.data_dir());
+        let Some(running) = disk.running.as_ref().filter(|_| disk.data == Data::Found) else {
+            return Err(format!("a server answers at {}, but none runs in {place}", self.name()));
+        };
+        let late = server.started.checked_sub(running.started.saturating_sub(2));
+        if late.is_none_or(|late| late > START_SLACK_SECONDS) || server.port != self.estate.port {
+            return Err(format!(
+                "the server that answers at {} began at {} on port {}, the one in {place} at {}: they are two",
+                self.name(),
+                server.started,
+                server.port,
+                running.started
+            ));
+        }
+        Ok(())
+    }
+
+    /// Address and port under which others reach this member.
+    pub fn reached_at(&self) -> (&str, u16) {
+        let address = self.estate.replication.address.as_deref().unwrap_or(&self.host.estate().address);
+        (address, self.estate.port)
+    }
+}

@@ -1,0 +1,43 @@
+//! The fixed texts that run on members. What is dynamic is a positional argument.
+
+use crate::actions::ssh::{LookScript, TouchScript};
+
+macro_rules! touch {
+    ($name:literal, $($file:literal),+) => {
+        TouchScript {
+            name: $name,
+            text: concat!(
+                include_str!("scripts/own.sh"), include_str!("scripts/touching.sh"), $(include_str!(concat!("scripts/", $file))),+
+            ),
+        }
+    };
+}
+macro_rules! look {
+    ($name:literal, $file:literal) => {
+        LookScript {
+            name: $name,
+            text: concat!(include_str!("scripts/own.sh"), include_str!(concat!("scripts/", $file))),
+        }
+    };
+}
+
+/// More: unit, or nothing.
+pub const LOOK: LookScript = look!("mysql-look", "look.sh");
+/// The last transactions in the log on disk.
+pub const TAIL: LookScript = look!("mysql-tail", "tail.sh");
+/// More: unit or nothing, role, what read-only is called, the scheduler's state to come back to. Prints a look.
+pub const ROLE: TouchScript = touch!("mysql-role", "role.sh", "look.sh");
+/// More: seconds, `yes` to end what does not go.
+pub const STOP: TouchScript = touch!("mysql-stop", "stop.sh");
+/// More: SQL text.
+pub const PREPARE: TouchScript = touch!("mysql-prepare", "prepare.sh");
+/// More: folder's name, the transactions. Prints how many files lie where.
+pub const KEEP: TouchScript = touch!("mysql-keep", "keep.sh");
+/// More: folder's name. Prints where it lies, and its figures.
+pub const KEPT: LookScript = look!("mysql-kept", "kept.sh");
+/// More: folder's name, the transactions. Prints where it lies, and its figures.
+pub const ACCOUNT: TouchScript = touch!("mysql-account", "account.sh");
+/// More: the transactions. Prints where the log stood before them, or why they cannot be taken back.
+pub const REWINDABLE: LookScript = look!("mysql-rewindable", "rewindable.sh");
+/// More: where the log stood before, the transactions. Prints where it stands.
+pub const REWIND: TouchScript = touch!("mysql-rewind", "rewind.sh");

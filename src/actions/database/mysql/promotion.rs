@@ -1,0 +1,155 @@
+//! The short way from a replica to a primary, and what shortens it.
+
+use std::time::{Duration, Instant};
+
+use super::live::Session;
+use super::member::{Member, StartsAs};
+use super::server::{self, Receiving};
+use super::{events, rows};
+use crate::actions::context::RunContext;
+use crate::engine::action::{ActionError, Evidence, Touch};
+
+const SQL_MAX: Duration = Duration::from_secs(10);
+/// How long a replica may take to catch up before the outage begins.
+const CATCH_UP_MAX: Duration = Duration::from_secs(240);
+/// How long what was received may take to be applied.
+const APPLY_MAX: Duration = Duration::from_secs(600);
+const POLL: Duration = Duration::from_millis(5);
+
+/// Nothing has to be flushed here; what shortens the outage is that the other side is not behind when it begins.
+pub async fn shorten(member: &Member, others: &[&Member]) -> Result<Evidence, ActionError> {
+    let began = Instant::now();
+    let goal = member.server().await?;
+    for other in others {
+        loop {
+            let server = other.server().await?;
+            if goal.own.missing_from(&server.own).is_empty() {
+                break;
+            }
+            if began.elapsed() >= CATCH_UP_MAX || !server.streams() {
+                let sentence = format!("{} is behind, so the outage may be longer: {}", other.name(), server.position);
+                return Ok(Evidence::new(sentence));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Evidence::new(format!("what {} had written was applied elsewhere after {elapsed_ms} ms", member.name()))
+        .with("caught_up_ms", elapsed_ms))
+}
+
+/// Stops receiving, and waits until everything that was received is applied. Whom it followed stays written down, so
+/// that it can be taken back.
+pub async fn detach(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
+    let session = member.link.apart().await?;
+    if server::look(&session).await?.leader().is_some() {
+        session.touch(touch, session.words().stop_receiving, &[], SQL_MAX).await?;
+    }
+    let applied_ms = drained(member, &session).await?;
+    Ok(Evidence::new(format!("{} follows nobody, and has applied all that it received", member.name()))
+        .with("applied_ms", applied_ms))
+}
+
+/// Waits until nothing comes in and nothing is left to be applied.
+async fn drained(member: &Member, session: &Session) -> Result<u64, ActionError> {
+    let began = Instant::now();
+    loop {
+        let server = server::look(session).await?;
+        let receives = server.leader().is_some_and(|leader| leader.receiving != Receiving::No);
+        let left = server.to_apply();
+        if !receives && left == 0 {
+            return Ok(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        }
+        let stuck = server.leader().is_some_and(|leader| !leader.applying);
+        if (stuck && left > 0) || began.elapsed() >= APPLY_MAX {
+            let why = server.trouble().unwrap_or_else(|| "its applier does not run".to_owned());
+            return Err(ActionError::transient(format!(
+                "{} has {left} transactions that it received and has not applied: {why}",
+                member.name()
+            )));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Makes it follow as it did before it was detached.
+pub async fn attach(member: &Member, leader: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
+    let session = member.link.apart().await?;
+    if server::look(&session).await?.leader().is_none() {
+        return Err(ActionError::refused(format!("{} does not know any more whom it followed", member.name())));
+    }
+    session.touch(touch, session.words().start, &[], SQL_MAX).await?;
+    Ok(Evidence::new(format!("{} follows {} again, as soon as that serves", member.name(), leader.name())))
+}
+
+/// Promotes. The caller has seen the fence and the arrival a moment ago.
+pub async fn promote(
+    target: &Member,
+    from: Option<&Member>,
+    service: &str,
+    touch: &Touch,
+    context: &RunContext,
+) -> Result<Evidence, ActionError> {
+    let session = target.link.apart().await?;
+    let words = session.words();
+    let began = Instant::now();
+    let before = server::look(&session).await?;
+    let mut fork = before.position.clone();
+    if before.read_only {
+        if before.leader().is_some() {
+            session.touch(touch, words.stop_receiving, &[], SQL_MAX).await?;
+            drained(target, &session).await?;
+            session.touch(touch, words.stop, &[], SQL_MAX).await?;
+            fork = server::look(&session).await?.position;
+            session.touch(touch, words.forget, &[], SQL_MAX).await?;
+        }
+        for statement in words.writable {
+            session.touch(touch, statement, &[], SQL_MAX).await?;
+        }
+    } else if before.leader().is_some() {
+        session.touch(touch, words.stop, &[], SQL_MAX).await?;
+        session.touch(touch, words.forget, &[], SQL_MAX).await?;
+    }
+    let writable_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let from_site = from.map_or("", |member| member.estate.site.as_str());
+    let (starts, receipt) = futures::join!(
+        target.starts_as(touch, StartsAs::Primary, false),
+        rows::write_receipt(target, touch, &fork, service, from_site, context)
+    );
+    let (events, failed) = events::enable(&session, touch).await?;
+    let after = server::look(&session).await?;
+    if after.read_only {
+        return Err(ActionError::in_doubt(format!("{} was told to take writes, and is read-only", target.name())));
+    }
+    let term = receipt?;
+    let starts_read_only = starts?.starts_read_only;
+    let mut summary = format!("{} takes writes, from {fork} on", target.name());
+    if events > 0 {
+        summary = format!("{summary}; {} of {events} events are enabled", events - failed.len());
+    }
+    if starts_read_only {
+        summary =
+            format!("{summary}; NOTE: a restart would come up read-only, for the server does not read our settings");
+    }
+    let evidence = Evidence::new(summary).with("fork", fork).with("term", term).with("writable_ms", writable_ms);
+    Ok(if failed.is_empty() { evidence } else { evidence.with("events_failed", failed) })
+}
+
+/// What a promotion that was cut off has left undone; `None` when nothing.
+pub async fn rest(member: &Member) -> Result<Option<String>, ActionError> {
+    let (server, disk) = futures::join!(member.server(), member.disk());
+    if server?.leader().is_some() {
+        return Ok(Some("it is still told whom to follow".to_owned()));
+    }
+    if rows::lacks_receipt(member).await? {
+        return Ok(Some("its receipt is missing".to_owned()));
+    }
+    if disk.is_ok_and(|disk| disk.starts_read_only && disk.role.is_some_and(|role| role != "primary")) {
+        return Ok(Some("a restart would come up read-only".to_owned()));
+    }
+    let session = member.link.session().await?;
+    Ok(match events::waiting(&session).await? {
+        0 => None,
+        count => Some(format!("{count} events are not enabled")),
+    })
+}

@@ -1,0 +1,173 @@
+//! Rows of Switchback's own, in the database that `prepare` makes.
+//!
+//! A *term* counts the promotions that left a receipt; it stands where PostgreSQL has its timeline.
+
+use std::time::{Duration, Instant};
+
+use super::live::LookSql;
+use super::member::Member;
+use crate::actions::context::RunContext;
+use crate::actions::database::port::{Receipt, Row};
+use crate::engine::action::{ActionError, Evidence, Touch};
+use crate::runbook::bound::Mode;
+
+const SQL_MAX: Duration = Duration::from_secs(5);
+const SEEN_MAX: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(5);
+
+/// Everything about our own tables asks first whether they are there: a member that was never prepared has none.
+const HAS_TABLES: LookSql = LookSql(
+    "SELECT count(*) = 3 FROM information_schema.tables
+     WHERE table_schema = 'switchback' AND table_name IN ('receipt', 'canary', 'marker')",
+);
+const TERM: LookSql = LookSql("SELECT CAST(coalesce(max(term), 0) AS CHAR) FROM switchback.receipt");
+const CANARY: LookSql = LookSql("SELECT run, CAST(at AS CHAR) FROM switchback.canary WHERE term = ?");
+const MARKER: LookSql =
+    LookSql("SELECT run, CAST(at AS CHAR) FROM switchback.marker WHERE host = ? AND term = ? AND started = ?");
+const RECEIPTS: LookSql = LookSql(
+    "SELECT CAST(term AS CHAR), site, run, CAST(at AS CHAR), mode FROM switchback.receipt ORDER BY term DESC LIMIT 10",
+);
+
+const WRITE_CANARY: &str = "REPLACE INTO switchback.canary (term, site, run) VALUES (?, ?, ?)";
+const WRITE_MARKER: &str = "REPLACE INTO switchback.marker (host, term, started, run) VALUES (?, ?, ?, ?)";
+const WRITE_RECEIPT: &str =
+    "INSERT INTO switchback.receipt (term, position, service, site, from_site, run, operator, mode, accepted)
+                             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+async fn has_tables(member: &Member) -> Result<bool, ActionError> {
+    member.link.look(HAS_TABLES, &[], SQL_MAX).await.map(|rows| rows.is(0, 0))
+}
+
+async fn term(member: &Member) -> Result<u32, ActionError> {
+    member.link.look(TERM, &[], SQL_MAX).await.map(|rows| rows.get(0, 0).unwrap_or(0))
+}
+
+/// Whether a row of this kind is at the member: of its present term, and, for a marker, written since its server was
+/// started.
+pub async fn look(member: &Member, row: Row) -> Result<Option<Evidence>, ActionError> {
+    if !has_tables(member).await? {
+        return Ok(None);
+    }
+    let term = term(member).await?.to_string();
+    let started = member.server().await?.started.to_string();
+    let rows = match row {
+        Row::WriteTest => member.link.look(CANARY, &[&term], SQL_MAX).await?,
+        Row::Marker => member.link.look(MARKER, &[member.name(), &term, &started], SQL_MAX).await?,
+    };
+    Ok(rows.text(0, 0).map(|run| {
+        let what = match row {
+            Row::WriteTest => "the row of",
+            Row::Marker => "the marker of",
+        };
+        let at = rows.text(0, 1).unwrap_or_default();
+        Evidence::new(format!("{what} term {term} can be read at {} (run {run}, {at})", member.name()))
+    }))
+}
+
+/// Writes a row at the leader and reads it back at the member, in a session of its own.
+pub async fn write(
+    leader: &Member,
+    seen_at: &Member,
+    touch: &Touch,
+    row: Row,
+    context: &RunContext,
+) -> Result<Evidence, ActionError> {
+    let began = Instant::now();
+    if !has_tables(leader).await? {
+        return Err(ActionError::refused(format!(
+            "{} has no tables of ours to write to; make them with `switchback prepare --apply`",
+            leader.name()
+        )));
+    }
+    let term = term(leader).await?.to_string();
+    let started = seen_at.server().await?.started.to_string();
+    let writing = async {
+        match row {
+            Row::WriteTest => {
+                let parameters = [term.as_str(), leader.estate.site.as_str(), &context.run];
+                leader.link.touch(touch, WRITE_CANARY, &parameters, SQL_MAX).await
+            }
+            Row::Marker => {
+                let parameters = [seen_at.name(), &term, &started, &context.run];
+                leader.link.touch(touch, WRITE_MARKER, &parameters, SQL_MAX).await
+            }
+        }
+    };
+    // What one's own session sees is not yet what others see.
+    let (written, reader) = futures::join!(writing, seen_at.link.apart());
+    written?;
+    let reader = reader?;
+    loop {
+        let rows = match row {
+            Row::WriteTest => reader.look(CANARY, &[&term], SQL_MAX).await?,
+            Row::Marker => reader.look(MARKER, &[seen_at.name(), &term, &started], SQL_MAX).await?,
+        };
+        if rows.text(0, 0) == Some(context.run.as_str()) {
+            let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let summary =
+                format!("a row written at {} was read at {} after {elapsed_ms} ms", leader.name(), seen_at.name());
+            return Ok(Evidence::new(summary).with("seen_after_ms", elapsed_ms));
+        }
+        if began.elapsed() >= SEEN_MAX {
+            return Err(ActionError::transient(format!(
+                "a row written at {} was not seen at {} within {} s",
+                leader.name(),
+                seen_at.name(),
+                SEEN_MAX.as_secs()
+            )));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Whether the newest receipt is of a promotion elsewhere, although this server takes writes.
+pub async fn lacks_receipt(member: &Member) -> Result<bool, ActionError> {
+    if !has_tables(member).await? {
+        return Ok(false);
+    }
+    let rows = member.link.look(RECEIPTS, &[], SQL_MAX).await?;
+    Ok(rows.text(0, 1).is_some_and(|site| site != member.estate.site.as_str()))
+}
+
+/// Writes the receipt of a promotion: the next term, and where the log stood.
+pub async fn write_receipt(
+    member: &Member,
+    touch: &Touch,
+    position: &str,
+    service: &str,
+    from_site: &str,
+    context: &RunContext,
+) -> Result<u32, ActionError> {
+    if !has_tables(member).await? {
+        return Ok(0);
+    }
+    let next = term(member).await? + 1;
+    let mode = match context.mode {
+        Mode::Planned => "planned",
+        Mode::Emergency => "emergency",
+    };
+    let accepted = serde_json::to_string(&context.accepted).unwrap_or_default();
+    let (site, next_text) = (member.estate.site.as_str(), next.to_string());
+    let parameters =
+        [&next_text, position, service, site, from_site, &context.run, &context.operator, mode, accepted.as_str()];
+    member.link.touch(touch, WRITE_RECEIPT, &parameters, SQL_MAX).await?;
+    Ok(next)
+}
+
+/// The newest receipts that a member holds, newest first; none where it was never prepared.
+pub async fn receipts(member: &Member) -> Result<Vec<Receipt>, ActionError> {
+    if !has_tables(member).await? {
+        return Ok(Vec::new());
+    }
+    let rows = member.link.look(RECEIPTS, &[], SQL_MAX).await?;
+    let text = |row, column| rows.text(row, column).unwrap_or_default().to_owned();
+    Ok((0..rows.count())
+        .map(|row| Receipt {
+            timeline: rows.get(row, 0).unwrap_or(0),
+            site: text(row, 1),
+            run: text(row, 2),
+            at: text(row, 3),
+            mode: text(row, 4),
+        })
+        .collect())
+}

@@ -1,0 +1,53 @@
+# look DATA CONFIG FILE BIN UNIT: what a member's disk tells. Reads only.
+unit=$5
+say() { printf '%s=%s\n' "$1" "$2"; }
+[ -z "$unit" ] || say unit "$(systemctl is-enabled "$unit" 2>/dev/null)"
+if ! [ -d "$data" ]; then
+    say data missing
+    exit
+fi
+if ! [ -r "$data" ] || ! [ -x "$data" ]; then
+    say data unreadable
+    exit
+fi
+if ! [ -d "$data/mysql" ]; then
+    say data empty
+    exit
+fi
+say data found
+if running; then
+    say running "$pid"
+    say process "${rest%% *}"
+    # shellcheck disable=SC2086  # the fields of /proc/PID/stat after the name
+    set -- $rest
+    shift 19
+    booted=$(sed -n 's/^btime //p' /proc/stat)
+    say started $((booted + $1 / $(getconf CLK_TCK)))
+    say given "$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n 's/^--defaults-file=//p')"
+fi
+if [ -z "$server" ]; then
+    say programs missing
+    exit
+fi
+options=$(told)
+! on read_only && ! on super_read_only || say starts_read_only yes
+! on skip_networking || say starts_without_network yes
+say scheduler "$(option event_scheduler)"
+if [ -f "$role" ]; then
+    say role "$(sed -n 's/^# role: //p' "$role")"
+    say scheduler_before "$(sed -n 's/^# event_scheduler before: //p' "$role")"
+fi
+# What MySQL persists in its data directory is read after every file.
+if [ -f "$data/mysqld-auto.cnf" ]; then
+    say persisted "$(tr -d '\n' <"$data/mysqld-auto.cnf" | grep -o '"\(super_\)\{0,1\}read_only"[^}]*"Value" *: *"[A-Z01]*"' |
+        sed 's/^"\([a-z_]*\)".*"\([A-Z01]*\)"$/\1:\2/' | tr '\n' ' ')"
+fi
+if [ -f "$state/job/name" ]; then
+    say job "$(cat "$state/job/name")"
+    # Shared: two looks at once must not take one another for the job.
+    if flock -s -n "$state/job" true; then
+        say job_state "$(cat "$state/job/ended" 2>/dev/null || echo died)"
+    else
+        say job_state running
+    fi
+fi

@@ -1,0 +1,94 @@
+# What every script begins with: the places, and words for what is asked of them. Reads only.
+# DATA CONFIG FILE BIN: data directory, folder of our own settings, file given as --defaults-file or nothing, folder of programs or nothing.
+data=$1 config=$2 file=$3 bin=$4
+state=$data.switchback
+role=$config/zz-switchback.cnf
+PATH=${bin:+$bin:}$PATH:/usr/sbin:/usr/local/sbin
+fail() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+program() { command -v "mariadb$1" || command -v "mysql$2"; }
+server=$(program d d) reader=$(program -binlog binlog) client=$(command -v mariadb || command -v mysql)
+# One process whose working directory is this very data directory, as every server of this kind makes it. No number is trusted.
+running() {
+    for at in /proc/[0-9]*; do
+        [ "$at/cwd" -ef "$data" ] || continue
+        read -r comm 2>/dev/null <"$at/comm" || continue
+        case $comm in mariadbd | mysqld) ;; *) continue ;; esac
+        line=
+        read -r line 2>/dev/null <"$at/stat" || continue
+        rest=${line##*) }
+        case $rest in Z* | X*) continue ;; esac
+        pid=${at#/proc/}
+        return 0
+    done
+    return 1
+}
+# What the server would be told by its files, a line for each option; the last of two lines wins.
+told() {
+    set -- --print-defaults
+    [ -z "$file" ] || set -- --defaults-file="$file" "$@"
+    [ -n "$server" ] && "$server" "$@" 2>/dev/null | tr ' ' '\n' | sed -n 's/^--//p' |
+        awk -F= '{ name = $1; gsub("-", "_", name); print name "=" (NF > 1 ? substr($0, length($1) + 2) : "ON") }'
+}
+option() { printf '%s\n' "$options" | sed -n "s/^$1=//p" | tail -n 1; }
+on() { case $(option "$1" | tr '[:lower:]' '[:upper:]') in 1 | ON | TRUE | YES) return 0 ;; esac; return 1; }
+# The files of its own log, oldest first.
+logs() {
+    base=$(option log_bin)
+    case $base in '' | ON | 1) base=$(option log_basename); base=${base:-$(uname -n)}-bin ;; esac
+    base=${base%.*}
+    index=$(option log_bin_index)
+    index=${index:-$base.index}
+    case $index in /*) ;; *) index=$data/$index ;; esac
+    if [ ! -f "$index" ]; then
+        for index in "$data"/*.index; do case $index in *relay*) ;; *) break ;; esac; done
+    fi
+    [ -f "$index" ] || return 1
+    while read -r log; do
+        case $log in '') ;; /*) printf '%s\n' "$log" ;; *) printf '%s/%s\n' "$data" "${log#./}" ;; esac
+    done <"$index"
+}
+# What a file of the log says of transactions: `list LIST` for all before it, `gtid AT ID FLAGS` for each in it, `at` in bytes.
+transactions() {
+    "$reader" "$@" 2>/dev/null | awk '
+        /^# at [0-9]+$/ { at = $3; next }
+        # A list goes on over lines.
+        /^#[0-9]+ .*\tGtid list \[/ { sub(/.*Gtid list \[/, ""); list = ""; listing = 1 }
+        listing { sub(/^# */, ""); list = list $0; if (list ~ /\]/) { sub(/\].*/, "", list); print "list " list; listing = 0 } next }
+        /^#[0-9]+ .*\tGTID [0-9]+-[0-9]+-[0-9]+/ { sub(/.*\tGTID /, ""); print "gtid " at " " $0; next }
+        /^#[0-9]+ .*\tPrevious-GTIDs/ { previous = 1; next }
+        previous && /^# [0-9a-f-]+:/ { sub(/^# /, ""); gsub(/,$/, ""); printf "list %s\n", $0; next }
+        { previous = 0 }
+        /^SET @@SESSION.GTID_NEXT= *\047[0-9a-f-]+:/ { sub(/^[^\047]*\047/, ""); sub(/\047.*/, ""); print "gtid " at " " $0 }'
+}
+# needed WRITER:FIRST[:LAST]...: the files of the log from the one on that holds the first of these, oldest first.
+needed() {
+    found=
+    for one in $(logs | sort -r); do
+        found="$one
+$found"
+        [ -r "$one" ] || fail "$one cannot be read by $(id -un)"
+        before=$(transactions --stop-position=4096 "$one" | sed -n 's/^list //p' | tr ',' '\n')
+        earlier=yes
+        for stretch; do
+            first=${stretch#*:}
+            first=${first%%:*}
+            has=$(printf '%s\n' "$before" | sed -n "s/^ *${stretch%%:*}[-:]\(.*[-:]\)\{0,1\}\([0-9]*\)\$/\2/p" | sort -n | tail -n 1)
+            [ "${has:-0}" -lt "$first" ] || earlier=no
+        done
+        [ "$earlier" != yes ] || break
+    done
+    printf '%s' "$found"
+}
+# marked WRITER:FIRST:LAST...: reads transactions, says of each line `own` or `shared` before it.
+marked() {
+    awk -v stretches="$*" '
+        BEGIN { count = split(stretches, all, " "); for (i = 1; i <= count; i++) { split(all[i], part, ":"); writer[i] = part[1]; first[i] = part[2] + 0; last[i] = part[3] + 0 } }
+        $1 == "list" { print "list " substr($0, 6); next }
+        { id = $3
+          if (id ~ /:/) { w = id; sub(/:[0-9]+$/, "", w); n = id; sub(/.*:/, "", n) } else { w = id; sub(/-[0-9]+$/, "", w); n = id; sub(/.*-/, "", n) }
+          kind = "shared"; for (i = 1; i <= count; i++) if (writer[i] == w && n + 0 >= first[i] && n + 0 <= last[i]) kind = "own"
+          print kind, $2, id, $4 }'
+}

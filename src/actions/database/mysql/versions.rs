@@ -1,0 +1,223 @@
+//! Where MariaDB and MySQL, and their versions, differ in words: one table, and nowhere else.
+//!
+//! What differs in meaning (a position of MariaDB is not a set of MySQL) is in `gtid`; what one of them lacks is
+//! said here as a flag, so that nobody asks for a version anywhere else.
+
+use super::live::LookSql;
+use crate::estate::model::Flavour;
+
+/// How one kind of server calls things.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Words {
+    pub flavour: Flavour,
+    /// Everything that one look needs to know, in the order that `server` reads it.
+    pub look: LookSql,
+    /// Whom it follows: a row for each connection.
+    pub following: LookSql,
+    pub columns: Columns,
+    /// Stops both threads; one of them.
+    pub stop: &'static str,
+    pub stop_receiving: &'static str,
+    pub start: &'static str,
+    pub start_receiving: &'static str,
+    /// Forgets whom it followed.
+    pub forget: &'static str,
+    /// Makes it read-only; the first of them waits for writers and may be refused.
+    pub read_only: &'static [&'static str],
+    pub writable: &'static [&'static str],
+    /// Waits until it has applied a position: the position, seconds. Gives 0, or something else in time.
+    pub wait: LookSql,
+    /// Whether read-only holds for every account, also those of administrators.
+    pub holds_everybody: bool,
+    /// Tells it whom to follow; the options begin with the second.
+    pub change: (&'static str, &'static str),
+    /// What follows on the options that both have.
+    pub by_position: &'static str,
+}
+
+/// The names of columns of `following`, which changed with the terms.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Columns {
+    pub host: &'static str,
+    pub port: &'static str,
+    pub user: &'static str,
+    pub receiving: &'static str,
+    pub applying: &'static str,
+    pub behind_s: &'static str,
+    pub received: &'static str,
+    pub by_gtid: &'static str,
+}
+
+macro_rules! look_of_mariadb {
+    () => {
+        "SELECT @@version, @@server_id, @@read_only, concat_ws(',', nullif(@@gtid_binlog_state, ''), nullif(@@gtid_slave_pos, '')),
+                @@gtid_binlog_pos, @@datadir, @@port, @@log_bin, @@log_slave_updates, @@event_scheduler,
+                UNIX_TIMESTAMP() - (SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'UPTIME'),
+                @@gtid_strict_mode, @@binlog_format, @@sync_binlog, @@innodb_flush_log_at_trx_commit, NULL,
+                @@gtid_current_pos, @@gtid_slave_pos"
+    };
+}
+
+macro_rules! look_of_mysql {
+    () => {
+        "SELECT @@version, @@server_id, @@super_read_only, @@gtid_executed, @@gtid_executed, @@datadir, @@port, @@log_bin,
+                @@log_slave_updates, @@event_scheduler,
+                UNIX_TIMESTAMP() - (SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime'),
+                @@enforce_gtid_consistency, @@binlog_format, @@sync_binlog, @@innodb_flush_log_at_trx_commit, @@gtid_purged,
+                @@gtid_executed, @@gtid_executed"
+    };
+}
+
+/// MariaDB 10.11 and newer.
+const MARIADB: Words = Words {
+    flavour: Flavour::MariaDb,
+    look: LookSql(look_of_mariadb!()),
+    following: LookSql("SHOW ALL SLAVES STATUS"),
+    columns: Columns {
+        host: "Master_Host",
+        port: "Master_Port",
+        user: "Master_User",
+        receiving: "Slave_IO_Running",
+        applying: "Slave_SQL_Running",
+        behind_s: "Seconds_Behind_Master",
+        received: "Gtid_IO_Pos",
+        by_gtid: "Using_Gtid",
+    },
+    stop: "STOP SLAVE",
+    stop_receiving: "STOP SLAVE IO_THREAD",
+    start: "START SLAVE",
+    start_receiving: "START SLAVE IO_THREAD",
+    forget: "RESET SLAVE ALL",
+    read_only: &["SET GLOBAL read_only = 1"],
+    writable: &["SET GLOBAL read_only = 0"],
+    wait: LookSql("SELECT MASTER_GTID_WAIT(?, ?)"),
+    holds_everybody: false,
+    change: ("CHANGE MASTER TO", "MASTER"),
+    // What the member wrote as a primary counts as applied from here on: it is the leader's past.
+    by_position: "MASTER_USE_GTID = slave_pos, MASTER_DEMOTE_TO_SLAVE = 1",
+};
+
+/// MySQL 8.0.0 to 8.0.22, in the old terms.
+const MYSQL_OLD_TERMS: Words = Words {
+    flavour: Flavour::MySql,
+    look: LookSql(look_of_mysql!()),
+    following: LookSql("SHOW SLAVE STATUS"),
+    columns: Columns { received: "Retrieved_Gtid_Set", by_gtid: "Auto_Position", ..MARIADB.columns },
+    read_only: &["SET PERSIST super_read_only = ON"],
+    writable: &[
+        "RESET PERSIST IF EXISTS super_read_only",
+        "RESET PERSIST IF EXISTS read_only",
+        "SET GLOBAL super_read_only = OFF",
+        "SET GLOBAL read_only = OFF",
+    ],
+    wait: LookSql("SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)"),
+    holds_everybody: true,
+    by_position: "MASTER_AUTO_POSITION = 1",
+    ..MARIADB
+};
+
+/// MySQL 8.0.23 and newer; 8.4 knows nothing else.
+const MYSQL: Words = Words {
+    following: LookSql("SHOW REPLICA STATUS"),
+    columns: Columns {
+        host: "Source_Host",
+        port: "Source_Port",
+        user: "Source_User",
+        receiving: "Replica_IO_Running",
+        applying: "Replica_SQL_Running",
+        behind_s: "Seconds_Behind_Source",
+        received: "Retrieved_Gtid_Set",
+        by_gtid: "Auto_Position",
+    },
+    stop: "STOP REPLICA",
+    stop_receiving: "STOP REPLICA IO_THREAD",
+    start: "START REPLICA",
+    start_receiving: "START REPLICA IO_THREAD",
+    forget: "RESET REPLICA ALL",
+    change: ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
+    by_position: "SOURCE_AUTO_POSITION = 1",
+    ..MYSQL_OLD_TERMS
+};
+
+/// The oldest that is known, by flavour.
+const OLDEST: [(Flavour, Version); 2] = [(Flavour::MariaDb, (10, 11, 0)), (Flavour::MySql, (8, 0, 0))];
+
+type Version = (u32, u32, u32);
+
+/// The words of a server by the version that it says.
+pub fn words(flavour: Flavour, version: &str) -> Result<&'static Words, String> {
+    let found = flavour_of(version);
+    if found != flavour {
+        return Err(format!("it is {} {version}, and the estate says `flavour: {}`", name(found), key(flavour)));
+    }
+    let number = parse(version).ok_or_else(|| format!("its version `{version}` cannot be read"))?;
+    if let Some((_, (major, minor, _))) = OLDEST.iter().find(|(kind, oldest)| *kind == flavour && number < *oldest) {
+        return Err(format!("it is version {version}; {} {major}.{minor} and newer are known", name(flavour)));
+    }
+    Ok(match flavour {
+        Flavour::MariaDb => &MARIADB,
+        Flavour::MySql if number < (8, 0, 23) => &MYSQL_OLD_TERMS,
+        Flavour::MySql => &MYSQL,
+    })
+}
+
+/// As people call it.
+pub fn name(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::MariaDb => "MariaDB",
+        Flavour::MySql => "MySQL",
+    }
+}
+
+/// The option of the configuration that keeps it read-only over a restart.
+pub fn read_only_option(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::MariaDb => "read_only",
+        Flavour::MySql => "super_read_only",
+    }
+}
+
+/// As the estate calls it.
+pub fn key(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::MariaDb => "mariadb",
+        Flavour::MySql => "mysql",
+    }
+}
+
+/// Which of the two says such a version.
+fn flavour_of(version: &str) -> Flavour {
+    if version.to_ascii_lowercase().contains("mariadb") { Flavour::MariaDb } else { Flavour::MySql }
+}
+
+fn parse(version: &str) -> Option<Version> {
+    let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    let mut next = || parts.next()?.ok();
+    Some((next()?, next()?, next().unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_has_its_words() {
+        let stop = |flavour, version| words(flavour, version).map(|words| (words.stop, words.change.0));
+        let (old, new) = (("STOP SLAVE", "CHANGE MASTER TO"), ("STOP REPLICA", "CHANGE REPLICATION SOURCE TO"));
+        assert_eq!(stop(Flavour::MariaDb, "10.11.19-MariaDB-0+deb12u1-log"), Ok(old));
+        assert_eq!(stop(Flavour::MariaDb, "12.1.2-MariaDB"), Ok(old));
+        assert_eq!(stop(Flavour::MySql, "8.0.20"), Ok(old));
+        assert_eq!(stop(Flavour::MySql, "8.0.23"), Ok(new));
+        assert_eq!(stop(Flavour::MySql, "8.0.40-0ubuntu0.22.04.1"), Ok(new));
+        assert_eq!(stop(Flavour::MySql, "8.4.3"), Ok(new));
+        assert!(stop(Flavour::MySql, "10.11.4-MariaDB").is_err_and(|why| why.contains("flavour: mysql")));
+        assert!(stop(Flavour::MariaDb, "10.5.1-MariaDB").is_err_and(|why| why.contains("10.11 and newer")));
+        assert!(stop(Flavour::MySql, "5.7.44").is_err());
+    }
+
+    #[test]
+    fn only_mysql_holds_administrators_too() {
+        let holds = |words: &[Words]| words.iter().map(|words| words.holds_everybody).collect::<Vec<_>>();
+        assert_eq!(holds(&[MARIADB, MYSQL_OLD_TERMS, MYSQL]), [false, true, true]);
+    }
+}
