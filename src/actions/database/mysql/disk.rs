@@ -19,6 +19,8 @@ pub struct Disk {
     pub scheduler_before: Option<bool>,
     /// Whether a start carries out events.
     pub scheduler: bool,
+    /// What is being taken back, as it was written down before that began: the position to come to, the transactions.
+    pub rewinding: Option<String>,
 }
 
 /// What the data directory is.
@@ -69,6 +71,7 @@ pub fn parse(text: &str) -> Result<Disk, String> {
             "starts_read_only" => disk.starts_read_only = true,
             "starts_without_network" => disk.starts_without_network = true,
             "scheduler" => disk.scheduler = is_on(value),
+            "rewinding" => disk.rewinding = Some(value.to_owned()).filter(|what| !what.is_empty()),
             "role" => disk.role = Some(value.to_owned()),
             "scheduler_before" if !value.is_empty() => disk.scheduler_before = Some(is_on(value)),
             "persisted" => value.clone_into(&mut persisted),

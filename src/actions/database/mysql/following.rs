@@ -18,35 +18,44 @@ const SQL_MAX: Duration = Duration::from_secs(10);
 const STREAM_MAX: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
 
+/// How often the way is looked at again: a server that did not run is started first, what only it has is taken back.
+const ROUNDS: u32 = 4;
+
 /// Makes `member` follow `leader` in this way, until it is seen to replicate.
 pub async fn follow(member: &Member, leader: &Member, way: &Way, touch: &Touch) -> Result<Evidence, ActionError> {
-    let (how, why) = match way {
-        Way::Already(evidence) => return Ok(evidence.clone()),
-        Way::Blocked(why) => return Err(ActionError::refused(why.clone())),
-        Way::Copy(evidence) => return Err(ActionError::refused(evidence.summary.clone())),
-        Way::Follow(evidence) => ("followed as it was", evidence.summary.clone()),
-        Way::Rewind(evidence) => {
-            Box::pin(rewinding::take_back(member, leader, touch)).await?;
-            // What is left must be nothing: it is looked at again before anything rests on it.
-            match way::look(member, leader, By::Cheapest).await? {
-                Way::Follow(_) | Way::Already(_) => {}
-                Way::Blocked(why) => return Err(ActionError::refused(why)),
-                Way::Rewind(left) | Way::Copy(left) => {
-                    return Err(ActionError::refused(format!("after it was taken back: {}", left.summary)));
-                }
+    let mut way = way.clone();
+    let mut how = "followed as it was";
+    let mut why = None;
+    for _ in 0..ROUNDS {
+        match &way {
+            Way::Already(evidence) => return Ok(evidence.clone()),
+            Way::Blocked(why) => return Err(ActionError::refused(why.clone())),
+            Way::Copy(evidence) => return Err(ActionError::refused(evidence.summary.clone())),
+            Way::Rewind(evidence) => {
+                how = "taken back to where the two parted";
+                why.get_or_insert(evidence.summary.clone());
+                Box::pin(rewinding::take_back(member, leader, touch)).await?;
             }
-            ("taken back to where the two parted", evidence.summary.clone())
+            // Its disk does not tell all that its server would: looked at again when it runs.
+            Way::Follow(_) if member.server().await.is_err() => come_up(member, touch).await?,
+            Way::Follow(evidence) => {
+                why.get_or_insert(evidence.summary.clone());
+                let took_ms = Box::pin(tell(member, leader, touch)).await?;
+                let summary = format!("{} replicates from {}, {how}", member.name(), leader.name());
+                return Ok(Evidence::new(summary)
+                    .with("how", how)
+                    .with("why", why)
+                    .with("streaming_after_ms", took_ms));
+            }
         }
-    };
-    let took_ms = Box::pin(tell(member, leader, touch)).await?;
-    let summary = format!("{} replicates from {}, {how}", member.name(), leader.name());
-    Ok(Evidence::new(summary).with("how", how).with("why", why).with("streaming_after_ms", took_ms))
+        way = way::look(member, leader, By::Cheapest).await?;
+    }
+    Err(ActionError::transient(format!("{} still does not fit {}", member.name(), leader.name())))
 }
 
-async fn tell(member: &Member, leader: &Member, touch: &Touch) -> Result<u64, ActionError> {
+/// Runs, read-only and without events, and answers.
+pub async fn come_up(member: &Member, touch: &Touch) -> Result<(), ActionError> {
     let disk = member.disk().await?;
-    let sealed = disk.starts_without_network;
-    // While it is not seen to replicate, a start carries out no events.
     let scheduler = disk.scheduler_before.unwrap_or(disk.scheduler);
     let after = member.starts_as(touch, StartsAs::Fenced, scheduler).await?;
     if !after.starts_read_only {
@@ -57,9 +66,21 @@ async fn tell(member: &Member, leader: &Member, touch: &Touch) -> Result<u64, Ac
         )));
     }
     member.enable(touch).await?;
-    if disk.running.is_none() || sealed {
-        member.restart(touch).await?;
+    member.restart(touch).await
+}
+
+async fn tell(member: &Member, leader: &Member, touch: &Touch) -> Result<u64, ActionError> {
+    let disk = member.disk().await?;
+    // While it is not seen to replicate, a start carries out no events.
+    let scheduler = disk.scheduler_before.unwrap_or(disk.scheduler);
+    if !member.starts_as(touch, StartsAs::Fenced, scheduler).await?.starts_read_only {
+        return Err(ActionError::refused(format!(
+            "{}: the server does not read {}, so a restart would take writes",
+            member.name(),
+            member.estate.config_dir.display()
+        )));
     }
+    member.enable(touch).await?;
     freezing::let_go(member).await;
     let session = member.link.apart().await?;
     let words = session.words();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::keeping::{self, arguments};
 use super::member::{Member, StartsAs};
-use super::{freezing, programs};
+use super::{following, freezing, programs};
 use crate::actions::database::port::Account;
 use crate::engine::action::{ActionError, Evidence, Touch};
 
@@ -28,21 +28,17 @@ pub async fn fork(member: &Member, stretches: &[String]) -> Result<Result<String
     })
 }
 
-/// Takes it back. Repeatable, whenever it was cut off.
+/// Takes it back. Repeatable, whenever it was cut off: what is under way is written down on the host.
 pub async fn take_back(member: &Member, leader: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
-    let errant = keeping::errant(member, leader).await?;
-    if errant.is_empty() {
+    let disk = member.disk().await?;
+    let arguments = match &disk.rewinding {
+        Some(begun) => begun.split_whitespace().map(str::to_owned).collect(),
+        None => to_take_back(member, leader, touch).await?,
+    };
+    if arguments.is_empty() {
         return Ok(Evidence::new("nothing is to be taken back"));
     }
-    // Nothing is discarded before it is saved, whatever the runbook did.
-    if let Account::ToTake(_) = keeping::account(member, leader).await? {
-        keeping::take_account(member, leader, touch).await?;
-    }
-    let stretches = arguments(&errant);
-    let fork =
-        fork(member, &stretches).await?.map_err(|why| ActionError::refused(format!("{}: {why}", member.name())))?;
     freezing::let_go(member).await;
-    let disk = member.disk().await?;
     let scheduler = disk.scheduler_before.unwrap_or(disk.scheduler);
     if !disk.is_sealed() || disk.running.is_none() {
         let sealed = member.starts_as(touch, StartsAs::Sealed, scheduler).await?;
@@ -57,8 +53,24 @@ pub async fn take_back(member: &Member, leader: &Member, touch: &Touch) -> Resul
         member.enable(touch).await?;
         member.start(touch).await?;
     }
-    let more: Vec<&str> = std::iter::once(fork.as_str()).chain(stretches.iter().map(String::as_str)).collect();
+    let more: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = member.touch_script(touch, &programs::REWIND, &more, REWIND_MAX).await?;
     let stands = output.stdout_or(&format!("{}: taking back what only it has", member.name()))?;
+    following::come_up(member, touch).await?;
     Ok(Evidence::new(format!("{} was taken back to {}", member.name(), stands.trim())))
+}
+
+/// Where to come to, and the transactions; saved first, whatever the runbook did. Nothing where there are none.
+async fn to_take_back(member: &Member, leader: &Member, touch: &Touch) -> Result<Vec<String>, ActionError> {
+    let errant = keeping::errant(member, leader).await?;
+    if errant.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Account::ToTake(_) = keeping::account(member, leader).await? {
+        keeping::take_account(member, leader, touch).await?;
+    }
+    let stretches = arguments(&errant);
+    let refused = |why| ActionError::refused(format!("{}: {why}", member.name()));
+    let fork = fork(member, &stretches).await?.map_err(refused)?;
+    Ok(std::iter::once(fork).chain(stretches).collect())
 }

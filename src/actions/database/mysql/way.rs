@@ -77,8 +77,17 @@ pub async fn look(member: &Member, leader: &Member, by: By) -> Result<Way, Actio
             return Ok(Way::Already(Evidence::new(sentence).with("position", server.position.clone())));
         }
     }
+    let disk = seen.disk.as_ref().ok();
+    if let Some(begun) = disk.and_then(|disk| disk.rewinding.as_deref()) {
+        let sentence = format!("{} was being taken back ({begun}) → finished, then follows", member.name());
+        return Ok(Way::Rewind(Evidence::new(sentence)));
+    }
     let compared = compare(member, seen.server.as_ref().ok(), leader, &lead).await?;
     let name = member.name();
+    if compared.own.is_empty() && seen.server.is_err() {
+        let sentence = format!("{name} does not run, and its log is empty → started read-only, and looked at again");
+        return Ok(Way::Follow(Evidence::new(sentence)));
+    }
     Ok(match (choose(&compared), by) {
         (Choice::Never(why), _) => Way::Blocked(format!("{name}: {why}")),
         (Choice::Follow(why), By::Cheapest | By::Follow) => Way::Follow(Evidence::new(format!("{name}: {why}"))),

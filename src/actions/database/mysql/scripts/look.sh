@@ -42,12 +42,4 @@ if [ -f "$data/mysqld-auto.cnf" ]; then
     say persisted "$(tr -d '\n' <"$data/mysqld-auto.cnf" | grep -o '"\(super_\)\{0,1\}read_only"[^}]*"Value" *: *"[A-Z01]*"' |
         sed 's/^"\([a-z_]*\)".*"\([A-Z01]*\)"$/\1:\2/' | tr '\n' ' ')"
 fi
-if [ -f "$state/job/name" ]; then
-    say job "$(cat "$state/job/name")"
-    # Shared: two looks at once must not take one another for the job.
-    if flock -s -n "$state/job" true; then
-        say job_state "$(cat "$state/job/ended" 2>/dev/null || echo died)"
-    else
-        say job_state running
-    fi
-fi
+[ ! -f "$state/rewinding" ] || say rewinding "$(cat "$state/rewinding")"

@@ -6,9 +6,11 @@ running || fail "no server runs in $data"
 socket
 [ "$(sql --execute 'SELECT @@global.read_only')" = 1 ] || fail "the server in $data is not read-only"
 mark="rewind to $fork"
+make_state
+printf '%s %s\n' "$fork" "$*" >"$state/rewinding.new" && sync "$state/rewinding.new" && mv "$state/rewinding.new" "$state/rewinding" && sync "$state" ||
+    fail "$state/rewinding cannot be written"
 if [ "$(sql --execute "SELECT count(*) FROM switchback.marker WHERE host = '$mark'")" != 1 ]; then
     files=$(needed "$@") || exit
-    make_state
     work=$state/rewind.sql
     {
         printf 'SET SESSION sql_log_bin = 0;\nSET SESSION foreign_key_checks = 0;\nSET SESSION unique_checks = 0;\nBEGIN;\n'
@@ -28,7 +30,8 @@ if [ "$(sql --execute "SELECT count(*) FROM switchback.marker WHERE host = '$mar
     sql <"$work" || fail "what the log says of before does not fit what is there"
     rm -f "$work"
 fi
-sql --execute "SET GLOBAL gtid_slave_pos = '$fork'" || fail "the position cannot be set to $fork"
-sql --execute "RESET MASTER" || fail "its own log cannot be forgotten"
+# A position is not taken while the log has more. What was under way is written down, so that no one follows from between.
+sql --execute "RESET MASTER; SET GLOBAL gtid_slave_pos = '$fork'" || fail "its own log cannot be forgotten, or its position not be set to $fork"
 sql --execute "SET SESSION sql_log_bin = 0; DELETE FROM switchback.marker WHERE host = '$mark'" || fail "a row of ours cannot be deleted"
+rm -f "$state/rewinding"
 sql --execute 'SELECT @@global.gtid_slave_pos'
