@@ -16,6 +16,8 @@ use crate::estate::model::{Flavour, Tls};
 const SQL_MAX: Duration = Duration::from_secs(10);
 /// How long a member may take to replicate once it was told to.
 const STREAM_MAX: Duration = Duration::from_secs(60);
+/// Why a server is not let in: the account, its password, or where it comes from. It tries again, in vain.
+const HOPELESS: [u32; 4] = [1044, 1045, 1130, 1698];
 const POLL: Duration = Duration::from_millis(10);
 
 /// How often the way is looked at again: a server that did not run is started first, what only it has is taken back.
@@ -157,7 +159,16 @@ async fn streams(member: &Member, leader: &Member, session: &Session) -> Result<
         }
         let stopped = server.leader().is_some_and(|leader| leader.receiving == Receiving::No || !leader.applying);
         let trouble = server.trouble();
-        // What it retries (a password that is wrong, a leader that is away) may pass; what stopped it does not.
+        if let Some(leader_of) = server.leader().filter(|leader| HOPELESS.contains(&leader.receive_error.0)) {
+            let (code, said) = &leader_of.receive_error;
+            return Err(ActionError::refused(format!(
+                "{} is not let in by {} to replicate ({code}: {said}); set the account `{}` right there, then resume",
+                member.name(),
+                leader.name(),
+                leader_of.user
+            )));
+        }
+        // What it retries (a leader that is away) may pass; what stopped it does not.
         if (stopped && trouble.is_some()) || began.elapsed() >= STREAM_MAX {
             let trouble = trouble.unwrap_or_else(|| "its log says why".to_owned());
             return Err(ActionError::transient(format!(

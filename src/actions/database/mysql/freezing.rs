@@ -251,7 +251,8 @@ async fn who_held_it_up(member: &Member, error: ActionError) -> ActionError {
         "{}: {what}, so that the server could not be made read-only within {LOCK_SECONDS} s; wait for it, or end the session ({error})",
         member.name()
     );
-    ActionError { fault: Fault::Transient, message: sentence, evidence: error.evidence }
+    // Trying again would hold everybody up again, for as long, and as vainly.
+    ActionError { fault: Fault::Refused, message: sentence, evidence: error.evidence }
 }
 
 /// It takes writes again, with its events, also after a restart. Repeatable.
