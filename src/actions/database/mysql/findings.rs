@@ -44,7 +44,11 @@ pub async fn look(from: Option<&Member>, to: &Member, mode: Mode) -> Result<Vec<
     of_target(to, &server, mode, &mut findings);
     of_disk(to, &seen, mode, &mut findings);
     let_serve(to, mode, &mut findings).await;
-    if let Some((from, seen)) = old {
+    if let Some((from, mut seen)) = old {
+        // What came in between the two looks is not errant: the one that writes is asked after the one that follows.
+        if seen.server.as_ref().is_ok_and(|old| !server.own.missing_from(&old.own).is_empty()) {
+            seen.server = from.server().await;
+        }
         of_old(from, &seen, to, &server, mode, &mut findings);
         of_disk(from, &seen, mode, &mut findings);
         if mode == Mode::Planned {

@@ -17,7 +17,8 @@ use crate::runbook::bound::Mode;
 
 /// How long writers may take that are at it when the freeze is asked for.
 const WRITERS_MAX: Duration = Duration::from_secs(10);
-const WRITERS_POLL: Duration = Duration::from_millis(20);
+/// The server answers from a copy that it renews only when nobody has read it for a tenth of a second.
+const WRITERS_POLL: Duration = Duration::from_millis(150);
 /// How long a lock is waited for at the server, in seconds; the write outage of a freeze that fails.
 const LOCK_SECONDS: u64 = 3;
 const LOCK_MAX: Duration = Duration::from_secs(LOCK_SECONDS + 2);

@@ -13,8 +13,10 @@ const KEEP_MAX: Duration = Duration::from_secs(3600);
 
 /// What the member has and the leader lacks.
 pub async fn errant(member: &Member, leader: &Member) -> Result<Vec<Stretch>, ActionError> {
-    let (seen, lead) = futures::join!(member.look(), leader.server());
-    let compared = way::compare(member, seen.server.as_ref().ok(), leader, &lead?).await?;
+    // The leader last: what it wrote between two looks is not what only the member has.
+    let seen = member.look().await;
+    let lead = leader.server().await?;
+    let compared = way::compare(member, seen.server.as_ref().ok(), leader, &lead).await?;
     if !compared.own.is_empty() && !compared.own.is_akin_to(&compared.leader) {
         return Err(ActionError::refused(format!(
             "{} has {}, {} has {}, and nothing in common: they are two databases",

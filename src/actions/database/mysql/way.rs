@@ -62,8 +62,9 @@ pub fn choose(compared: &Compared) -> Choice {
 
 /// The way for a member to follow another; looks only.
 pub async fn look(member: &Member, leader: &Member, by: By) -> Result<Way, ActionError> {
-    let (seen, lead) = futures::join!(member.look(), leader.server());
-    let lead = lead?;
+    // The leader last: what it wrote between two looks is not what only the member has.
+    let seen = member.look().await;
+    let lead = leader.server().await?;
     if let Ok(server) = &seen.server {
         if !server.read_only {
             return Ok(Way::Blocked(format!(
