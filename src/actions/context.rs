@@ -41,15 +41,68 @@ impl Accepted {
 /// Evidence of earlier steps of the run, filled by the driver and filled again from the journal on a
 /// resume. For comparisons and waiting times only: a proof is always looked at anew.
 #[derive(Debug, Clone, Default)]
-pub struct Memory(Arc<Mutex<BTreeMap<String, Evidence>>>);
+pub struct Memory {
+    steps: Arc<Mutex<BTreeMap<String, Evidence>>>,
+    seen: Arc<Mutex<BTreeMap<ServiceName, LastSeen>>>,
+}
+
+/// How far the members of a service were when all of them were last seen: all that is left to say of one that is
+/// silent now and whose log cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LastSeen {
+    /// UTC.
+    pub at: String,
+    /// Each member's position in bytes of its log, and as its own people write it.
+    pub positions: BTreeMap<SiteName, (u64, String)>,
+}
+
+impl LastSeen {
+    /// How it stood between two sites.
+    pub fn spoken(&self, from: &SiteName, to: &SiteName) -> Option<String> {
+        let ((ahead, text), (behind, _)) = (self.positions.get(from)?, self.positions.get(to)?);
+        let bytes = ahead.saturating_sub(*behind);
+        Some(format!("last seen at {}: {from} was at {text}, and {to} {bytes} bytes behind it", self.at))
+    }
+}
 
 impl Memory {
     /// Remembers what a step (by its id) last said.
     pub fn record(&self, step: &str, evidence: &Evidence) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(step.to_owned(), evidence.clone());
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).insert(step.to_owned(), evidence.clone());
     }
     /// The first remembered evidence for which `pick` gives something.
     pub fn find<T>(&self, pick: impl Fn(&str, &Evidence) -> Option<T>) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find_map(|(step, evidence)| pick(step, evidence))
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.iter().find_map(|(step, evidence)| pick(step, evidence))
+    }
+    /// Remembers how far a service's members were.
+    pub fn saw(&self, service: &ServiceName, seen: LastSeen) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(service.clone(), seen);
+    }
+    /// How far a service's members were when all of them were last seen, by this command or an earlier one.
+    pub fn last_seen(&self, service: &ServiceName) -> Option<LastSeen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned()
+    }
+    /// All of that, to be kept for later commands.
+    pub fn all_last_seen(&self) -> BTreeMap<ServiceName, LastSeen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_last_seen_is_said_of_both_or_not_at_all() {
+        let site = |name: &str| SiteName::new(name).expect("a name");
+        let positions =
+            [(site("dallas"), (5_000, "0/1388".to_owned())), (site("nuremberg"), (4_900, "0/1324".to_owned()))];
+        let seen = LastSeen { at: "2026-03-03T03:00:00Z".to_owned(), positions: positions.into() };
+        assert_eq!(
+            seen.spoken(&site("dallas"), &site("nuremberg")).as_deref(),
+            Some("last seen at 2026-03-03T03:00:00Z: dallas was at 0/1388, and nuremberg 100 bytes behind it")
+        );
+        assert_eq!(seen.spoken(&site("dallas"), &site("austin")), None);
     }
 }

@@ -7,6 +7,7 @@ mod ending;
 mod error;
 pub mod exit;
 mod experience;
+mod last_seen;
 mod locking;
 mod order;
 mod owner;

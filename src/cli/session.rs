@@ -11,7 +11,7 @@ use super::args::{Accept, Common, Order};
 use super::error::Failure;
 use super::exit::Exit;
 use super::wire::Workshop;
-use super::{order, owner, problems};
+use super::{last_seen, order, owner, problems};
 use crate::actions::catalogue::{self, CATALOGUE};
 use crate::actions::context::{Accepted, Memory, RunContext};
 use crate::base::name::{ServiceName, SiteName};
@@ -56,8 +56,13 @@ pub fn verdict_word(verdict: Verdict) -> &'static str {
 }
 
 /// The state directory: as said, or where the XDG base directory specification puts state.
+pub fn state_folder(common: &Common) -> Option<PathBuf> {
+    common.state.clone().or_else(default_state)
+}
+
+/// Opens the state directory, making it where it is missing.
 pub fn open_store(common: &Common) -> Result<Store, Failure> {
-    let folder = common.state.clone().or_else(default_state).ok_or_else(|| {
+    let folder = state_folder(common).ok_or_else(|| {
         Failure::new(Exit::Usage, "there is no home directory to keep the journal in")
             .hint("say where with `--state DIR`")
     })?;
@@ -66,7 +71,7 @@ pub fn open_store(common: &Common) -> Result<Store, Failure> {
 
 /// The state directory, where there is one; for looks that are to leave nothing behind.
 pub fn open_store_if_there(common: &Common) -> Option<Store> {
-    let folder = common.state.clone().or_else(default_state)?;
+    let folder = state_folder(common)?;
     if !folder.join("journal.sqlite").exists() {
         return None;
     }
@@ -231,12 +236,14 @@ pub async fn prepare(
         accepted: accepted(accept)?,
         memory: Memory::default(),
     };
+    last_seen::recall(common, &estate.name, &context.memory);
     let workshop = workshop(&estate, &context)?;
     // Where the input `from` is given nobody needs to look who serves.
     let serving = match said.from {
         Some(_) => None,
-        None => workshop.serving().await,
+        None => workshop.serving(&context.memory).await,
     };
+    last_seen::keep(common, &estate.name, &context.memory);
     let serving = runbook::Serving { site: serving };
     let bound = runbook::bind(&runbook, &estate, &inputs, mode, &serving).map_err(|found| invalid(common, &found))?;
     check_accepted(&context.accepted, &estate)?;
@@ -296,6 +303,7 @@ pub fn prepare_again(common: &Common, past: &PastRun, more: Accepted) -> Result<
         accepted,
         memory: Memory::default(),
     };
+    last_seen::recall(common, &estate.name, &context.memory);
     for (step, record) in past.plan.steps.iter().zip(&past.state.steps) {
         if record.is_settled() {
             context.memory.record(&step.id, &record.evidence);

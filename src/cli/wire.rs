@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::error::Failure;
 use super::exit::Exit;
-use crate::actions::context::RunContext;
+use super::last_seen;
+use crate::actions::context::{Memory, RunContext};
 use crate::actions::database::lock;
-use crate::actions::database::port::{Adapter, Database, Role};
+use crate::actions::database::port::{Adapter, Database, Role, Standing};
 use crate::actions::database::{mysql, postgres};
 use crate::actions::ssh::Hosts;
 use crate::actions::{database, entrance, host, human, web};
@@ -71,15 +72,19 @@ impl Workshop {
         self.databases.iter()
     }
 
-    /// The site at which every database takes writes, when that can be seen and they agree.
-    pub async fn serving(&self) -> Option<SiteName> {
-        let looks = self.databases.values().flat_map(|database| {
-            database.sites().into_iter().map(move |site| async move {
-                let standing = database.standing(&site).await;
-                standing.is_ok_and(|standing| standing.role == Role::Primary).then_some(site)
-            })
+    /// The site at which every database takes writes, when that can be seen and they agree. How far the members
+    /// are is remembered on the way.
+    pub async fn serving(&self, memory: &Memory) -> Option<SiteName> {
+        let looks = self.databases.iter().map(|(service, database)| async move {
+            let sites = database.sites();
+            let looks = sites.iter().map(|site| async move { (site.clone(), database.standing(site).await.ok()) });
+            let standings = futures::future::join_all(looks).await;
+            last_seen::take_in(memory, service, &standings);
+            standings
         });
-        let mut found: Vec<SiteName> = futures::future::join_all(looks).await.into_iter().flatten().collect();
+        let all = futures::future::join_all(looks).await.into_iter().flatten();
+        let leads = |standing: Option<Standing>| standing.is_some_and(|standing| standing.role == Role::Primary);
+        let mut found: Vec<SiteName> = all.filter_map(|(site, standing)| leads(standing).then_some(site)).collect();
         found.sort();
         found.dedup();
         if let [one] = found.as_slice() { Some(one.clone()) } else { None }

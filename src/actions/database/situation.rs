@@ -63,7 +63,10 @@ impl Situation {
     /// `None` when so; the evidence says how it stands.
     pub async fn not_arrived(&self) -> Result<(Option<Observed>, Evidence), ActionError> {
         let Some(from) = self.came_from() else { return Ok((None, Evidence::default())) };
-        let arrival = self.database.arrival(&from, &self.at).await?;
+        let arrival = match self.database.arrival(&from, &self.at).await? {
+            Arrival::Unknown(evidence) => Arrival::Unknown(self.with_last_seen(evidence, &from)),
+            known => known,
+        };
         let accepted = self.context.accepted.data_loss.contains_key(&self.service);
         let emergency = self.context.mode == Mode::Emergency;
         let block = |reason: String| Some(self.blocked_until(FactKind::CaughtUp, &self.at, reason));
@@ -94,6 +97,16 @@ impl Situation {
             ),
         };
         Ok((blocked, evidence))
+    }
+
+    /// What an earlier look saw, added to what cannot be seen any more.
+    fn with_last_seen(&self, mut evidence: Evidence, from: &SiteName) -> Evidence {
+        let seen = self.context.memory.last_seen(&self.service).and_then(|seen| seen.spoken(from, &self.at));
+        if let Some(seen) = seen {
+            evidence.summary = format!("{}; {seen}", evidence.summary);
+            evidence = evidence.with("last_seen", seen);
+        }
+        evidence
     }
 
     /// The site whose member takes writes, when one elsewhere does.

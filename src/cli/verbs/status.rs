@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use serde_json::json;
 
+use crate::actions::context::Memory;
 use crate::actions::database::port::{Fence, Receipt, Role, Standing};
 use crate::actions::entrance::summary;
 use crate::base::name::{ServiceName, SiteName};
@@ -13,9 +14,9 @@ use crate::cli::args::{Common, Format};
 use crate::cli::clock::wall_ms;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session;
 use crate::cli::view::{json, words};
 use crate::cli::wire::Workshop;
+use crate::cli::{last_seen, session};
 use crate::engine::action::ActionError;
 use crate::estate::Estate;
 
@@ -33,6 +34,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let estate = session::load_estate(common)?;
     let workshop = session::workshop(&estate, &session::bare_context("status"))?;
     let seen = look(&estate, &workshop).await;
+    remember(common, &estate, &seen.rows);
     tell(common, &estate, &seen)?;
     match seen.conflict() {
         Some(service) => Err(Failure::new(Exit::Refused, format!("`{service}` takes writes at two sites at once"))
@@ -83,6 +85,18 @@ async fn members(workshop: &Workshop) -> Vec<Row> {
         })
     });
     join_all(looks).await
+}
+
+/// What was seen now is what is left to say when a site is lost.
+fn remember(common: &Common, estate: &Estate, rows: &[Row]) {
+    let memory = Memory::default();
+    last_seen::recall(common, &estate.name, &memory);
+    for service in estate.services.keys() {
+        let members = rows.iter().filter(|row| row.service == *service);
+        let standings: Vec<_> = members.map(|row| (row.site.clone(), row.standing.clone().ok())).collect();
+        last_seen::take_in(&memory, service, &standings);
+    }
+    last_seen::keep(common, &estate.name, &memory);
 }
 
 fn conflict(rows: &[Row]) -> Option<&ServiceName> {

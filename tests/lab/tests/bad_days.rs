@@ -1,16 +1,24 @@
 //! The unplanned: the primary's server killed, its host gone; what must be accepted, and the way back.
 
+use std::os::unix::fs::DirBuilderExt;
+
 use crate::lab::{Lab, lab};
 
 #[test]
 fn a_host_that_is_gone_needs_acceptances_by_name() {
     let mut lab_ = Lab::fresh();
     lab_.client_starts();
+    std::fs::DirBuilder::new().mode(0o700).create(lab_.state.path().join("state")).expect("a state directory");
+    lab_.ok(&["status"]);
     lab(&["crash", "a-db"]);
     let emergency = ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg"];
     let said = lab_.exits(&emergency, 4);
     assert!(said.stderr.contains("--accept-unfenced dallas"), "{}", said.stderr);
     assert!(said.stderr.contains("--accept-data-loss orders"), "{}", said.stderr);
+    // The disk is gone with the host; what `status` saw before is what is left to say.
+    let last = said.stderr.split("last seen at ").nth(1).unwrap_or_else(|| panic!("{}", said.stderr));
+    let words: String = last.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(": dallas was at 0/") && words.contains("bytes behind it"), "{words}");
     assert_eq!(lab_.is_primary("b-db"), Some(false), "a refused fail-over changed something");
     let mut accepted = emergency.to_vec();
     accepted.extend(["--accept-unfenced", "dallas", "--accept-data-loss", "orders", "--reason", "the host is gone"]);
