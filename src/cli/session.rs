@@ -14,6 +14,7 @@ use super::wire::Workshop;
 use super::{last_seen, order, owner, problems};
 use crate::actions::catalogue::{self, CATALOGUE};
 use crate::actions::context::{Accepted, Memory, RunContext};
+use crate::base::closest::did_you_mean;
 use crate::base::name::{ServiceName, SiteName};
 use crate::base::problem::Problems;
 use crate::engine::action::Action;
@@ -322,13 +323,16 @@ pub fn prepare_again(common: &Common, past: &PastRun, more: Accepted) -> Result<
 
 fn check_accepted(accepted: &Accepted, estate: &Estate) -> Result<(), Failure> {
     if let Some(site) = accepted.unfenced.keys().find(|site| !estate.sites.contains_key(*site)) {
-        return Err(Failure::new(Exit::Usage, format!("`--accept-unfenced {site}`: the estate has no such site")));
+        return Err(Failure::new(Exit::Usage, {
+            let slip = did_you_mean(site.as_str(), estate.sites.keys().map(SiteName::as_str));
+            format!("`--accept-unfenced {site}`: the estate has no such site{slip}")
+        }));
     }
     if let Some(service) = accepted.data_loss.keys().find(|service| !estate.services.contains_key(*service)) {
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("`--accept-data-loss {service}`: the estate has no such service"),
-        ));
+        return Err(Failure::new(Exit::Usage, {
+            let slip = did_you_mean(service.as_str(), estate.services.keys().map(ServiceName::as_str));
+            format!("`--accept-data-loss {service}`: the estate has no such service{slip}")
+        }));
     }
     if accepted.unfenced.values().chain(accepted.data_loss.values()).any(|reason| reason.trim().is_empty()) {
         return Err(Failure::new(Exit::Usage, "what is accepted needs a reason").hint("say it with `--reason \"…\"`"));

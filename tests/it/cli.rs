@@ -194,6 +194,21 @@ fn what_is_said_wrongly_is_usage_and_told_with_what_was_meant() {
         (&["plan", "failback", "--input", "soak=long"], "soak"),
         (&["plan", "failback", "--input", "soka=1s"], "did you mean `soak`?"),
         (&["plan", "rejoin", "--mode", "emergency"], "mode"),
+        (
+            &[
+                "plan",
+                "failover",
+                "--to",
+                "nuremberg",
+                "--from",
+                "dallas",
+                "--accept-unfenced",
+                "dalas",
+                "--reason",
+                "x",
+            ],
+            "did you mean `dallas`?",
+        ),
         (&["stauts"], "status"),
         (&["status", "--wacth"], "--watch"),
         (&["status", "--watch", "1ms"], "500ms"),
@@ -218,6 +233,25 @@ fn what_is_said_wrongly_is_usage_and_told_with_what_was_meant() {
         let text = said.err.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(word), "{arguments:?}: `{word}` is not in {}", said.err);
     }
+}
+
+#[test]
+fn init_without_a_terminal_names_its_flags_and_never_overwrites() {
+    let desk = Desk::new();
+    let written = desk.folder.path().join("switchback.yaml");
+    assert!(desk.exits(&["init"], 2).err.contains("--member SITE=[USER@]ADDRESS[:PORT]"));
+    let said = desk.exits(&["init", "--member", "dallas", "--member", "nuremberg=x"], 2);
+    assert!(said.err.contains("dallas=deploy@192.0.2.10"), "{}", said.err);
+    // Nobody listens there; on the loopback that is told at once.
+    let nobody =
+        ["init", "--member", "dallas=127.255.255.1:1", "--member", "nuremberg=127.255.255.2:1", "--name", "shop"];
+    let said = desk.exits(&nobody, 4);
+    assert!(said.err.contains("dallas-db") && said.err.contains("ssh -p 1 127.255.255.1"), "{}", said.err);
+    assert!(!written.exists(), "an estate was written about servers that nobody saw");
+    desk.put("switchback.yaml", b"mine\n");
+    let said = desk.exits(&["init", "--member", "a=x", "--member", "b=y"], 2);
+    assert!(said.err.contains("is there already"), "{}", said.err);
+    assert_eq!(std::fs::read_to_string(&written).expect("still there"), "mine\n");
 }
 
 #[test]
