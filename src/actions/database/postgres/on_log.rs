@@ -242,6 +242,8 @@ fn a_row_is_followed_to_where_it_is_at_the_end() {
     // Changed and deleted is deleted, from where it lay at the fork; inserted and deleted is nothing.
     assert_eq!(files["gone"], ["16387 1663 16416 8 0 2", "16387 1663 16416 9 0 3"]);
     assert_eq!(files["relations"], ["16387 1663 16416 2 4 3 1 0 0"]);
+    // Nothing tells whether the transaction began before what was read.
+    assert!(files["figures"].contains(&"early=1".to_owned()), "{:?}", files["figures"]);
     let few = lost(&records, "1");
     assert_eq!((few["places"].len(), few["gone"].len()), (1, 1), "the limit holds, and is said");
     assert_eq!(

@@ -107,7 +107,8 @@ END {
     for (i = 1; i <= transactions; i++) {
         x = number[i]
         if (by_i[x] + by_u[x] + by_d[x] > 0) with_rows++
-        if (x < begins) early++
+        # Where nothing tells when transactions began, any may have begun before.
+        if (begins == 0 || x < begins) early++
         sub(/T/, " ", time[i])
         printf "%s,%s,%d,%d,%d\n", x, time[i], by_i[x], by_u[x], by_d[x] > (into "/transactions")
     }

@@ -46,7 +46,7 @@ sort -k1,1n -k3,3n -k4,4n "$into/places" >"$into/sorted" && mv "$into/sorted" "$
 { echo xid,committed_at,rows_inserted,rows_updated,rows_deleted; cat "$into/transactions"; } >"$work/transactions.csv"
 next_xid=$(figure next_xid)
 early=$(figure early)
-[ "$early" = 0 ] || missing "$early transactions began before the oldest log that is still there: rows that they wrote first may be missing"
+[ "$early" = 0 ] || missing "$early transactions may have begun before the oldest log that is still there: rows that they wrote before that are not saved"
 [ "$(figure prepared)" = 0 ] || missing "$(figure prepared) prepared transactions were neither committed nor rolled back: their rows are not saved"
 [ "$(figure unread)" = 0 ] || missing "the log holds more than $((rows_max * 20)) changes: those after them are not listed"
 # It always ends with a complaint, at the end of the log. Before that it is a gap.
