@@ -20,6 +20,7 @@ mod prepare;
 mod promote;
 mod ready;
 mod situation;
+pub use situation::two_writers;
 mod tables_equal;
 mod tidy;
 mod write_test;

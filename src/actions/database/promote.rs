@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 
 use super::port::Role;
-use super::situation::Situation;
+use super::situation::{Situation, two_writers};
 use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, Observed, Touch};
 
 #[derive(Debug)]
@@ -24,9 +24,7 @@ impl Action for Promote {
                 Role::Primary => {
                     for site in self.0.elsewhere() {
                         if database.standing(&site).await.is_ok_and(|other| other.role == Role::Primary) {
-                            let reason = format!(
-                                "`{service}` takes writes at {at} and at {site}: settle which one is right before anything else"
-                            );
+                            let reason = two_writers(service, at, &site);
                             return Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() });
                         }
                     }

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 
 use super::port::{Role, Severity};
-use super::situation::Situation;
+use super::situation::{Situation, two_writers};
 use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, FactKind, Observed, Touch};
 use crate::runbook::bound::Mode;
 
@@ -25,9 +25,7 @@ impl Action for Ready {
                 for site in self.0.elsewhere() {
                     let other = database.standing(&site).await;
                     if other.is_ok_and(|other| other.role == Role::Primary) {
-                        let reason = format!(
-                            "`{service}` takes writes at {at} and at {site}: settle which one is right before anything else"
-                        );
+                        let reason = two_writers(service, at, &site);
                         return Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() });
                     }
                 }

@@ -8,6 +8,14 @@ use crate::base::name::{ServiceName, SiteName};
 use crate::engine::action::{ActionError, Evidence, Fact, FactKind, Observed};
 use crate::runbook::bound::Mode;
 
+/// Two members take writes: which one is right only a person can know, and no runbook settles it.
+pub fn two_writers(service: &ServiceName, one: &SiteName, other: &SiteName) -> String {
+    format!(
+        "`{service}` takes writes at {one} and at {other}: find out which one is right, stop the other's server on its host \
+         (`pg_ctl stop -m fast`, or its unit), then `switchback run rejoin --input site=SITE` for the one that was stopped"
+    )
+}
+
 /// A service's database, the site that an action acts at, and the run that it belongs to.
 #[derive(Debug, Clone)]
 pub struct Situation {

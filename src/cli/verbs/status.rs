@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::actions::context::Memory;
 use crate::actions::database::port::{Fence, Receipt, Role, Standing};
+use crate::actions::database::two_writers;
 use crate::actions::entrance::summary;
 use crate::base::name::{ServiceName, SiteName};
 use crate::cli::args::{Common, Format};
@@ -37,8 +38,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     remember(common, &estate, &seen.rows);
     tell(common, &estate, &seen)?;
     match seen.conflict() {
-        Some(service) => Err(Failure::new(Exit::Refused, format!("`{service}` takes writes at two sites at once"))
-            .hint("decide which one is right, and fence the other by hand before anything else")),
+        Some((service, one, other)) => Err(Failure::new(Exit::Refused, two_writers(service, one, other))),
         None => Ok(Exit::Done),
     }
 }
@@ -50,9 +50,14 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// A service that takes writes at two sites at once.
-    pub fn conflict(&self) -> Option<&ServiceName> {
-        conflict(&self.rows)
+    /// A service that takes writes at two sites at once, and these.
+    pub fn conflict(&self) -> Option<(&ServiceName, &SiteName, &SiteName)> {
+        let is_primary = |row: &&Row| row.standing.as_ref().is_ok_and(|standing| standing.role == Role::Primary);
+        let mut seen = std::collections::BTreeMap::new();
+        self.rows
+            .iter()
+            .filter(is_primary)
+            .find_map(|row| seen.insert(&row.service, &row.site).map(|first| (&row.service, first, &row.site)))
     }
 }
 
@@ -97,13 +102,6 @@ fn remember(common: &Common, estate: &Estate, rows: &[Row]) {
         last_seen::take_in(&memory, service, &standings);
     }
     last_seen::keep(common, &estate.name, &memory);
-}
-
-fn conflict(rows: &[Row]) -> Option<&ServiceName> {
-    let primaries =
-        rows.iter().filter(|row| row.standing.as_ref().is_ok_and(|standing| standing.role == Role::Primary));
-    let mut seen = std::collections::BTreeSet::new();
-    primaries.map(|row| &row.service).find(|service| !seen.insert(*service))
 }
 
 fn print_human(common: &Common, estate: &Estate, rows: &[Row], entrances: &[summary::EntranceSummary]) {

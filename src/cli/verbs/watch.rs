@@ -39,7 +39,7 @@ pub async fn run(common: &Common, every: Span) -> Result<Exit, Failure> {
                 session::say(&format!("{at}, every {every}; Ctrl-C ends it"));
             }
             status::tell(common, &estate, &seen)?;
-            if let Some(service) = seen.conflict() {
+            if let Some((service, ..)) = seen.conflict() {
                 session::say(&format!("✗ `{service}` takes writes at two sites at once"));
             }
             clock.until(clock.monotonic_ms() + every.millis()).await;

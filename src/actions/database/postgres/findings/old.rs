@@ -58,6 +58,7 @@ pub(super) async fn of_old(
             to.name()
         ));
     } else {
+        left_behind(found, from, server, to, target);
         if found.may_see {
             attached(found, from, (to, target), &here);
             others_attached(found, members, from, to, &here);
@@ -103,6 +104,22 @@ pub(super) async fn of_old(
         found.warns(format!(
             "slots at {name} hold the log for somebody who is away, and are not at {}: {slots}",
             to.name()
+        ));
+    }
+}
+
+/// A member that another took over from, and that was never made to follow it: what that one wrote since is not
+/// here, and going back at once would lose it. No acceptance helps while the one that took over answers.
+fn left_behind(found: &mut Found, from: &Member, server: &Server, to: &Member, target: &Server) {
+    if server.timeline > target.timeline && !target.streaming {
+        found.blocks(format!(
+            "{} was left behind when {} was promoted (timeline {} there, {} here) and has not followed since; settle that \
+             first: `switchback run rejoin --input site={}`",
+            to.name(),
+            from.name(),
+            server.timeline,
+            target.timeline,
+            to.estate.site
         ));
     }
 }
