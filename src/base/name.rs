@@ -106,6 +106,8 @@ names! {
     EntranceName: check_entrance;
     /// Who answers for entrances.
     ProviderName: check_plain;
+    /// A window or a contact: what only people call by name.
+    OtherName: check_plain;
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::name::{EntranceName, HostName, ProviderName, ServiceName, SiteName};
+use super::name::{EntranceName, HostName, OtherName, ProviderName, ServiceName, SiteName};
 use super::quantity::{Size, Span};
 
 macro_rules! texts {
@@ -28,6 +28,7 @@ texts! {
     HostName: "Host", r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", "A host's name.";
     ServiceName: "Service", r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", "A service's name.";
     ProviderName: "Provider", r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", "A provider's name.";
+    OtherName: "Other", r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", "A name of a window or a contact.";
     EntranceName: "Entrance", r"^(\*\.)?[A-Za-z0-9][A-Za-z0-9._-]{0,252}$", "A DNS name, without the final dot.";
     Span: "Duration", r"^[0-9]+(ms|s|m|h|d)$", "A number and its unit: 20ms, 30s, 5m, 1h, 7d.";
     Size: "Size", r"^[0-9]+(B|KiB|MiB|GiB|TiB)$", "A number and its unit: 64KiB, 16MiB, 2GiB.";

@@ -224,11 +224,42 @@ pub enum Verb {
         #[arg(long)]
         events: bool,
     },
-    /// A page about one run: what happened when, figures against objectives, receipts.
-    #[command(after_help = "Example:\n  switchback report 20261121-0735")]
+    /// A page about one run: what happened when, figures against objectives and earlier runs, receipts, who
+    /// decided what.
+    #[command(after_help = "Examples:\n  switchback report\n  switchback report 20260704 --html --out friday.html")]
     Report {
         /// The run, or the beginning of its id [default: the last one].
         run: Option<String>,
+        #[command(flatten)]
+        form: PageForm,
+        /// One JSON object with everything that the page says.
+        #[arg(long, conflicts_with_all = ["html", "markdown"])]
+        json: bool,
+    },
+    /// Try a runbook: every look and no act, or with `--live` there and back inside a window of the estate.
+    #[command(
+        after_help = "Examples:\n  switchback drill failover --to nuremberg --metrics drill.prom --junit drill.xml\n  \
+        switchback drill failover --to nuremberg --live --window quiet --back-input soak=5m --yes"
+    )]
+    Drill {
+        /// A shipped runbook (failover, failback, rejoin), one beside the estate, or a file.
+        runbook: String,
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        accept: Accept,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        trial: Trial,
+    },
+    /// Runs and drills, newest first, and how their figures went.
+    History {
+        /// Only of this runbook.
+        runbook: Option<String>,
+        /// How many [default: 20].
+        #[arg(long, value_name = "COUNT")]
+        most: Option<usize>,
     },
     /// What runbooks can do: all actions, or one of them in full.
     #[command(after_help = "Examples:\n  switchback actions\n  switchback actions database.fence")]
@@ -288,6 +319,37 @@ pub struct InitArgs {
     pub known_hosts: Option<PathBuf>,
 }
 
+/// How a drill is held.
+#[derive(Debug, Clone, Args)]
+pub struct Trial {
+    /// Fail over and come back, instead of only looking.
+    #[arg(long)]
+    pub live: bool,
+    /// Only in this window of the estate [default: any of them].
+    #[arg(long, value_name = "NAME", requires = "live")]
+    pub window: Option<String>,
+    /// The runbook that leads back.
+    #[arg(long, value_name = "RUNBOOK", default_value = "failback")]
+    pub back: String,
+    /// An input of the runbook that leads back.
+    #[arg(long, value_name = "NAME=VALUE", requires = "live")]
+    pub back_input: Vec<String>,
+}
+
+/// How a page is written, and where to.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PageForm {
+    /// One HTML file that needs nothing else.
+    #[arg(long, conflicts_with = "markdown")]
+    pub html: bool,
+    /// Markdown, which is what is written where nothing is said.
+    #[arg(long)]
+    pub markdown: bool,
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
 /// What is to be carried out, beside the runbook's name.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Order {
@@ -339,6 +401,19 @@ pub struct Consent {
     /// Take the lock over from another run, or begin although a run is unfinished.
     #[arg(long, requires = "reason")]
     pub take_over: bool,
+    #[command(flatten)]
+    pub leave: Leave,
+}
+
+/// What is left for other programs when a run, or a drill, has ended.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Leave {
+    /// Write how every step went as JUnit's XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write figures of the history as OpenMetrics text; the file is replaced whole.
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
 }
 
 /// `--on-failure`
@@ -381,4 +456,6 @@ pub enum ResolveAs {
 pub enum SchemaOf {
     Estate,
     Runbook,
+    /// The lines of `--format json` while a run is carried out.
+    Events,
 }

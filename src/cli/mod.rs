@@ -3,11 +3,13 @@
 pub mod args;
 mod clock;
 mod conceal;
+mod drill;
 mod ending;
 mod error;
 pub mod exit;
 mod experience;
 mod last_seen;
+mod leave;
 mod locking;
 mod order;
 mod owner;
@@ -88,7 +90,11 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         },
         Verb::Runs { verify, head } => verbs::runs::run(&common, verify, &head),
         Verb::Show { run, events } => verbs::show::run(&common, run.as_deref(), events),
-        Verb::Report { run } => verbs::report::run(&common, run.as_deref()),
+        Verb::Report { run, form, json } => verbs::report::run(&common, run.as_deref(), &form, json),
+        Verb::Drill { runbook, order, accept, consent, trial } => {
+            verbs::drill::run(&common, &runbook, &order, &accept, &consent, &trial).await
+        }
+        Verb::History { runbook, most } => verbs::history::run(&common, runbook.as_deref(), most),
         Verb::Actions { name } => verbs::actions::run(&common, name.as_deref()),
         Verb::Schema { what } => verbs::schema::run(&common, what),
         Verb::Completions { shell } => {

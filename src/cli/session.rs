@@ -44,16 +44,7 @@ pub fn new_run_id(now: jiff::Timestamp) -> String {
 
 /// A verdict in a few words.
 pub fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Done => "done",
-        Verdict::DoneWithMisses => "done with misses",
-        Verdict::Refused => "refused",
-        Verdict::Stopped => "stopped",
-        Verdict::BackedOut => "backed out",
-        Verdict::InDoubt => "in doubt",
-        Verdict::Declined { .. } => "declined",
-        Verdict::Interrupted => "interrupted",
-    }
+    verdict.word()
 }
 
 /// The state directory: as said, or where the XDG base directory specification puts state.
@@ -256,6 +247,7 @@ pub async fn prepare(
         estate_digest: estate.digest.clone(),
         outage_max_ms: estate.objectives.outage_max.map(crate::base::quantity::Span::millis),
         rto_ms: estate.objectives.rto.map(crate::base::quantity::Span::millis),
+        rpo_ms: estate.objectives.rpo.map(crate::base::quantity::Span::millis),
     };
     let plan = Plan::new(bound, frame, &actions, catalogue::signature);
     order::check_misses(&plan, accept)?;

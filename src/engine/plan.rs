@@ -33,6 +33,9 @@ pub struct Plan {
     pub outage_max_ms: Option<u64>,
     /// Recovery time objective in milliseconds.
     pub rto_ms: Option<u64>,
+    /// Recovery point objective in milliseconds; nothing is decided by it, reports name it beside what was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpo_ms: Option<u64>,
     pub phases: Vec<PlanPhase>,
     pub steps: Vec<PlanStep>,
 }
@@ -93,6 +96,7 @@ pub struct PlanFrame {
     pub estate_digest: String,
     pub outage_max_ms: Option<u64>,
     pub rto_ms: Option<u64>,
+    pub rpo_ms: Option<u64>,
 }
 
 impl Plan {
@@ -167,6 +171,7 @@ impl Plan {
             inputs: bound.inputs,
             outage_max_ms: frame.outage_max_ms,
             rto_ms: frame.rto_ms,
+            rpo_ms: frame.rpo_ms,
             phases,
             steps,
         }

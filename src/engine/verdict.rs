@@ -25,6 +25,20 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// A few words for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::DoneWithMisses => "done with misses",
+            Self::Refused => "refused",
+            Self::Stopped => "stopped",
+            Self::BackedOut => "backed out",
+            Self::InDoubt => "in doubt",
+            Self::Declined { .. } => "declined",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     /// Whether nothing is left to resume.
     pub fn is_final(self) -> bool {
         match self {

@@ -36,6 +36,8 @@ pub fn parse(source: &Arc<Source>, folder: &Path, home: Option<&Path>) -> Result
         services,
         entrances: fill::entrances(&written, &mut filling),
         providers: fill::providers(&written, &mut filling),
+        windows: fill::windows(&written, &mut filling),
+        contacts: fill::contacts(&written),
     };
     filling.problems.or(estate)
 }

@@ -7,6 +7,7 @@ mod load;
 pub mod model;
 mod mysql;
 pub mod schema;
+pub mod window;
 pub mod written;
 
 pub use load::{load, parse};

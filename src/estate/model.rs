@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
+pub use super::window::Window;
 use crate::base::name::{EntranceName, HostName, ProviderName, ServiceName, SiteName};
 use crate::base::quantity::Span;
 use crate::base::secret::SecretRef;
@@ -28,6 +29,19 @@ pub struct Estate {
     pub services: IndexMap<ServiceName, Service>,
     pub entrances: IndexMap<EntranceName, Entrance>,
     pub providers: IndexMap<ProviderName, Provider>,
+    /// When live drills may be held.
+    pub windows: Vec<Window>,
+    pub contacts: Vec<Contact>,
+}
+
+/// Somebody to call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    pub name: String,
+    /// What they do in a fail-over.
+    pub role: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
 }
 
 /// What the owners of a service want: each `None` where nobody said.

@@ -6,6 +6,7 @@
 //! sees its own `Journal` port.
 
 pub mod chain;
+pub mod drills;
 pub mod history;
 pub mod journal;
 pub mod lock;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// The version that this program writes. An older one is brought up to it, a newer one refused.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 create table run (
@@ -32,12 +32,31 @@ create table lock (
 ) strict;
 ";
 
+/// Since version 2.
+const DRILLS: &str = "
+create table drill (
+    id text primary key,
+    estate text not null,
+    runbook text not null,
+    began_at text not null,
+    -- What came of it, as JSON with a version of its own.
+    body text not null
+) strict;
+";
+
 pub(super) fn ensure(connection: &Connection) -> Result<(), StoreError> {
     let transaction = connection.unchecked_transaction()?;
     let found: i64 = transaction.query_row("pragma user_version", [], |row| row.get(0))?;
     match found {
         0 => {
             transaction.execute_batch(TABLES)?;
+            transaction.execute_batch(DRILLS)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.commit()?;
+            Ok(())
+        }
+        1 => {
+            transaction.execute_batch(DRILLS)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.commit()?;
             Ok(())

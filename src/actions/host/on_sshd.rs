@@ -78,6 +78,8 @@ fn bench() -> Bench {
         services: indexmap::IndexMap::new(),
         entrances: indexmap::IndexMap::new(),
         providers: indexmap::IndexMap::new(),
+        windows: Vec::new(),
+        contacts: Vec::new(),
     };
     let hosts = Hosts::new(&estate);
     Bench { sshd, estate, hosts }

@@ -14,7 +14,7 @@ use crate::cli::experience::Experience;
 use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::{human::HumanReporter, json::JsonReporter, page::Page};
-use crate::cli::{ending, locking, owner, present};
+use crate::cli::{drill, ending, leave, locking, owner, present};
 use crate::engine::driver::{DriveError, Driver};
 use crate::engine::event::{EVENT_FORMAT, Event, What};
 use crate::engine::plan::Plan;
@@ -31,6 +31,22 @@ pub const LOOK_LIMIT_MS: u64 = 20_000;
 
 /// Carries out a runbook, or a saved plan.
 pub async fn run(
+    common: &Common,
+    runbook: Option<&str>,
+    order: &Order,
+    accept: &Accept,
+    consent: &Consent,
+    dry_run: bool,
+    saved: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let outcome = attempt(common, runbook, order, accept, consent, dry_run, saved).await;
+    if let Err(failure) = &outcome {
+        leave::after_failure(&consent.leave, runbook.unwrap_or("a saved plan"), failure);
+    }
+    outcome
+}
+
+async fn attempt(
     common: &Common,
     runbook: Option<&str>,
     order: &Order,
@@ -113,10 +129,15 @@ async fn begin(
     let asks = !consent.yes && beforehand(common, accept, consent).can_ask();
     if common.format == Format::Human && asks {
         // Whoever will be asked has seen what for.
-        let (experience, now) = (Experience::of(common, &prepared.plan), present::lines(&prepared.workshop).await);
+        let (experience, mut now) = (Experience::of(common, &prepared.plan), present::lines(&prepared.workshop).await);
+        now.push(drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan));
         let paint = crate::cli::paint(common, true);
         let page = Page { plan: &prepared.plan, rehearsal: &rehearsal, experience: &experience, now: &now, paint };
         let _ = std::io::stderr().lock().write_all(page.text().as_bytes());
+    }
+    if common.format == Format::Human && !asks {
+        let line = drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan);
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
     if rehearsal.is_all_done() {
         session::say(&format!("{}: everything is so already; nothing was changed", prepared.plan.title));
@@ -230,6 +251,7 @@ pub async fn drive(
     match driven {
         Ok((verdict, reason)) => {
             writer.release()?;
+            leave::after_run(common, &consent.leave, id, &prepared.plan, state);
             Ok(ending::tell(common, prepared, state, verdict, &reason, id, &head))
         }
         Err(DriveError::Journal(error)) => Err(journal_failure(&error, id, state.has_touched())),

@@ -4,6 +4,8 @@ pub mod actions;
 pub mod carry_out;
 pub mod check;
 mod draft;
+pub mod drill;
+pub mod history;
 pub mod init;
 pub mod plan;
 pub mod prepare;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::carry_out::LOOK_LIMIT_MS;
 use crate::cli::args::{Accept, Common, Format, ModeArg, Order};
 use crate::cli::clock::SystemClock;
+use crate::cli::drill;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::experience::{CriticalPath, Experience, Times};
@@ -33,10 +34,11 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let clock = SystemClock::new();
     let prepared = session::prepare(common, runbook, order, accept, "plan").await?;
-    let (rehearsal, now) = futures::join!(
+    let (rehearsal, mut now) = futures::join!(
         rehearse(&prepared.plan, &prepared.actions, &clock, LOOK_LIMIT_MS),
         present::lines(&prepared.workshop)
     );
+    now.push(drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan));
     let experience = Experience::of(common, &prepared.plan);
     match common.format {
         Format::Human => {

@@ -1,10 +1,11 @@
-//! `switchback schema estate|runbook`: what editors need to help.
+//! `switchback schema estate|runbook|events`: what editors and programs need to help.
 
 use crate::actions::catalogue::CATALOGUE;
 use crate::cli::args::{Common, SchemaOf};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::say;
+use crate::cli::view::json::EVENTS_SCHEMA;
 use crate::{estate, runbook};
 
 /// Prints the JSON Schema (draft 2020-12).
@@ -16,6 +17,10 @@ pub fn run(common: &Common, what: SchemaOf) -> Result<Exit, Failure> {
             Err(_) => estate::schema::schema(),
         },
         SchemaOf::Runbook => runbook::schema::schema(CATALOGUE),
+        SchemaOf::Events => {
+            say(EVENTS_SCHEMA.trim_end());
+            return Ok(Exit::Done);
+        }
     };
     say(&format!("{schema:#}"));
     Ok(Exit::Done)

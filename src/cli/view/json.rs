@@ -33,6 +33,9 @@ pub fn event_line(run: &str, plan: &Plan, event: &Event) -> serde_json::Value {
     line
 }
 
+/// The JSON Schema of every line that a run prints, as `switchback schema events` shows it.
+pub const EVENTS_SCHEMA: &str = include_str!("events.json");
+
 /// Prints one JSON value as a line.
 pub fn print(value: &serde_json::Value) {
     // A reader that went away is no reason to stop half-way through a fail-over.
@@ -42,5 +45,137 @@ pub fn print(value: &serde_json::Value) {
 impl Reporter for JsonReporter {
     fn event(&mut self, plan: &Plan, _state: &RunState, event: &Event) {
         print(&event_line(&self.run, plan, event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{EVENTS_SCHEMA, event_line};
+    use crate::engine::action::{ActionError, Applied, Evidence, Fact, FactKind, Observed};
+    use crate::engine::event::{Answer, Event, Owner, Question, QuestionKind, Resolution, What};
+    use crate::engine::plan::{PLAN_FORMAT, Plan, PlanStep};
+    use crate::engine::verdict::Verdict;
+    use crate::runbook::bound::{BoundAction, Mode, OnFailure};
+    use crate::runbook::signature::{Effect, Undo};
+
+    fn plan() -> Plan {
+        let action = BoundAction { name: "a.b".to_owned(), item: None, arguments: serde_json::Map::default() };
+        let step = PlanStep {
+            id: "s".to_owned(),
+            phase: 0,
+            summary: String::new(),
+            action,
+            site: None,
+            services: Vec::new(),
+            effect: Effect::Look,
+            guard: false,
+            undo: Undo::Nothing,
+            gives: Vec::new(),
+            within_ms: 0,
+            on_failure: OnFailure::Stop,
+            question: None,
+            place: String::new(),
+        };
+        Plan {
+            format: PLAN_FORMAT,
+            estate: "shop".to_owned(),
+            estate_digest: String::new(),
+            runbook_digest: String::new(),
+            runbook: "r".to_owned(),
+            title: "t".to_owned(),
+            mode: Mode::Planned,
+            to: None,
+            from: None,
+            inputs: std::collections::BTreeMap::default(),
+            outage_max_ms: None,
+            rto_ms: None,
+            rpo_ms: None,
+            phases: Vec::new(),
+            steps: vec![step],
+        }
+    }
+
+    fn owner() -> Owner {
+        let text = || "x".to_owned();
+        Owner { operator: text(), machine: text(), pid: 1, boot: text(), pid_start: 1, version: text() }
+    }
+
+    /// Every kind of event, in every shape that its parts take.
+    fn every_kind(plan: &Plan) -> Vec<What> {
+        let evidence = || Evidence::new("seen").with("lag_bytes", 3);
+        let error = || ActionError::transient("no");
+        let name = |text: &str| text.to_owned();
+        let fact = Fact {
+            kind: FactKind::CaughtUp,
+            service: crate::base::name::ServiceName::new("orders").expect("a name"),
+            site: crate::base::name::SiteName::new("dallas").expect("a name"),
+        };
+        let blocked = |until| Observed::Blocked { until, reason: name("r"), evidence: evidence() };
+        let question = |kind| What::Asked {
+            question: Question { id: name("q"), text: name("?"), kind, evidence: vec![name("e")] },
+        };
+        let accepted = json!({"unfenced": {"dallas": "burns"}, "data_loss": {}});
+        let mut list = vec![
+            What::Started { format: 1, plan: Box::new(plan.clone()), accepted: accepted.clone(), by: owner() },
+            What::Resumed { by: owner(), reason: None, accepted },
+            What::LookFailed { step: 0, error: error() },
+            What::Intended { step: 0, attempt: 1 },
+            What::Acted { step: 0, attempt: 1, applied: Applied::Proven(evidence()) },
+            What::Acted { step: 0, attempt: 1, applied: Applied::Unproven(Evidence::new("x")) },
+            What::ActFailed { step: 0, attempt: 1, error: error() },
+            What::BackOutBegan { reason: name("r"), wave: Some(1), by: None },
+            What::UndoIntended { step: 0, attempt: 1 },
+            What::Undone { step: 0, evidence: evidence() },
+            What::UndoFailed { step: 0, error: error() },
+            question(QuestionKind::Confirm),
+            question(QuestionKind::ConfirmSite(name("dallas"))),
+            question(QuestionKind::Human { who: None }),
+            question(QuestionKind::Failure { may_pass: true, may_back_out: false }),
+            What::Answered { question: name("q"), answer: Answer::BackOut, by: name("me") },
+            What::Resolved { step: 0, verdict: Resolution::NotDone, reason: name("r"), by: name("me") },
+            What::StopAsked,
+            What::TimePassed,
+            What::Noted { note: evidence() },
+            What::Ended { verdict: Verdict::DoneWithMisses, reason: name("r") },
+            What::Ended { verdict: Verdict::Declined { changed: true }, reason: name("r") },
+        ];
+        let observed = [
+            Observed::Satisfied(evidence()),
+            Observed::Pending(evidence()),
+            blocked(None),
+            blocked(Some(fact)),
+            Observed::Unknown(name("w")),
+        ];
+        list.extend(observed.map(|observed| What::Looked { step: 0, observed }));
+        list
+    }
+
+    #[test]
+    fn every_event_fits_the_schema_that_is_published() {
+        let schema: Value = serde_json::from_str(EVENTS_SCHEMA).expect("JSON");
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let plan = plan();
+        let mut kinds = std::collections::BTreeSet::new();
+        for (seq, what) in every_kind(&plan).into_iter().enumerate() {
+            let event = Event { seq: seq as u64, at: jiff::Timestamp::UNIX_EPOCH, elapsed_ms: 1, what };
+            let line = event_line("run", &plan, &event);
+            kinds.insert(line["event"].as_str().expect("a name").to_owned());
+            assert!(validator.is_valid(&line), "{line:#}");
+            // A key too many, or one of another type, is seen.
+            let mut wrong = line.clone();
+            wrong["surprise"] = json!(1);
+            assert!(!validator.is_valid(&wrong), "{wrong}");
+            wrong = line;
+            wrong["seq"] = json!("1");
+            assert!(!validator.is_valid(&wrong), "{wrong}");
+        }
+        let published = schema["oneOf"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|one| one["properties"]["event"]["const"].as_str());
+        assert_eq!(kinds, published.map(str::to_owned).collect(), "an event without a schema, or the other way round");
     }
 }

@@ -5,6 +5,7 @@ mod database;
 mod entrance;
 mod host;
 mod mysql;
+mod people;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::base::secret::SecretRef;
 
 pub(super) use entrance::{entrances, providers};
 pub(super) use host::hosts;
+pub(super) use people::{contacts, windows};
 
 /// What filling in needs to know, and what it finds wrong on the way.
 pub(super) struct Filling<'a> {

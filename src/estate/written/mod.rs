@@ -5,6 +5,7 @@
 mod database;
 mod entrance;
 mod mysql;
+mod people;
 mod secret;
 mod web;
 
@@ -14,12 +15,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::base::at::{At, Entries};
-use crate::base::name::{EntranceName, HostName, ProviderName, ServiceName, SiteName};
+use crate::base::name::{EntranceName, HostName, OtherName, ProviderName, ServiceName, SiteName};
 use crate::base::quantity::Span;
 
 pub use database::{Control, ControlKeys, Layout, Postgres, PostgresMember, Replication, Tls};
 pub use entrance::{Dns, DnsDefaults, Entrance, PowerDns, Provider, Rfc2136, TsigKey};
 pub use mysql::{Flavour, Mysql, MysqlMember, MysqlReplication};
+pub use people::{Contact, Day, Window};
 pub use secret::WrittenSecret;
 pub use web::{Expect, Web, WebMember};
 
@@ -54,6 +56,12 @@ pub struct Estate {
     /// Who answers for entrances.
     #[serde(default)]
     pub providers: Entries<ProviderName, Provider>,
+    /// When live drills may be held.
+    #[serde(default)]
+    pub windows: Entries<OtherName, Window>,
+    /// Whom to call; for the written procedure.
+    #[serde(default)]
+    pub contacts: Entries<OtherName, Contact>,
 }
 
 /// What the owners of a service want.

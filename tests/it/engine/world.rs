@@ -292,6 +292,7 @@ pub fn plan(mode: Mode) -> Plan {
         inputs: std::collections::BTreeMap::new(),
         outage_max_ms: None,
         rto_ms: None,
+        rpo_ms: None,
         phases,
         steps,
     }

@@ -159,8 +159,13 @@ pub fn maker(order: Order, from: &str, to: &str) -> Maker {
         phases: phases.collect(),
         digest: String::new(),
     };
-    let frame =
-        PlanFrame { estate: "sim".to_owned(), estate_digest: String::new(), outage_max_ms: Some(20_000), rto_ms: None };
+    let frame = PlanFrame {
+        estate: "sim".to_owned(),
+        estate_digest: String::new(),
+        outage_max_ms: Some(20_000),
+        rto_ms: None,
+        rpo_ms: None,
+    };
     let unused = Shared::new(super::world::World::new(Vec::new()));
     let bare: Vec<Box<dyn Action>> = make_all(&bound, &context, &unused);
     Maker { plan: Plan::new(bound, frame, &bare, catalogue::signature), context }

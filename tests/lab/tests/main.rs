@@ -9,6 +9,7 @@
 mod accounts;
 mod bad_days;
 mod debian;
+mod evidence;
 mod first_steps;
 mod hard_days;
 mod hosts;
