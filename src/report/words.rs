@@ -93,6 +93,7 @@ fn answer_word(answer: Answer) -> &'static str {
         Answer::Retry => "try again",
         Answer::Pass => "go on without it",
         Answer::BackOut => "go back",
+        Answer::Pause => "pause",
     }
 }
 

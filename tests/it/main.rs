@@ -12,6 +12,7 @@ mod house;
 mod mistakes;
 mod pair;
 mod runbook;
+mod scheduling;
 mod schemas;
 mod store;
 mod terminal;

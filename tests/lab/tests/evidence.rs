@@ -141,6 +141,28 @@ fn estate_with_window(lab: &Lab, days: &str, from: &str, to: &str, zone: &str) -
     path
 }
 
+/// The job that the documentation shows, as it is.
+#[test]
+fn the_job_of_the_documentation_runs() {
+    let lab = Lab::fresh();
+    let program = Path::new(env!("CARGO_BIN_EXE_switchback")).parent().expect("a folder");
+    let job = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/ci-drill.sh");
+    let run = |site: &str| {
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+        let mut command = Command::new(&job);
+        command.arg(site).env("PATH", path).env("SWITCHBACK_ESTATE", &lab.estate);
+        command.env("SWITCHBACK_STATE", lab.state.path().join("state")).current_dir(lab.state.path());
+        let output = command.stdin(Stdio::null()).output().expect("the job runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = run("nuremberg");
+    assert_eq!(code, Some(0), "{said}");
+    let junit = std::fs::read_to_string(lab.state.path().join("drill.xml")).expect("the cases");
+    assert!(junit.contains("failures=\"0\""), "{junit}");
+    assert!(gauge(&lab.state.path().join("drill.prom"), "switchback_drill_duration_seconds", "looks").is_some());
+    assert_eq!(run("atlantis").0, Some(3), "no such site");
+}
+
 /// The page in a browser, where there is one: nothing is wrong on its console and nothing is wider than the paper.
 #[test]
 fn the_report_opens_in_a_browser() {
