@@ -135,10 +135,6 @@ async fn begin(
         let page = Page { plan: &prepared.plan, rehearsal: &rehearsal, experience: &experience, now: &now, paint };
         let _ = std::io::stderr().lock().write_all(page.text().as_bytes());
     }
-    if common.format == Format::Human && !asks {
-        let line = drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan);
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
-    }
     if rehearsal.is_all_done() {
         session::say(&format!("{}: everything is so already; nothing was changed", prepared.plan.title));
         return Ok(None);
@@ -226,6 +222,10 @@ pub async fn drive(
             let experience = Experience::of(common, &prepared.plan);
             let reporter = HumanReporter::new((&prepared.plan, state), experience, paint, common.verbose, terminal);
             reporter.say(&format!("run {id}: {}", prepared.plan.title));
+            if state.now_ms == 0 && (consent.yes || !beforehand(common, accept, consent).can_ask()) {
+                // Whoever was shown the plan has read it there.
+                reporter.say(&drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan));
+            }
             Box::new(reporter)
         }
     };
