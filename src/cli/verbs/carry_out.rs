@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::experience::Experience;
 use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
-use crate::cli::view::{human::HumanReporter, json::JsonReporter, page::Page};
+use crate::cli::view::{human::HumanReporter, json, json::JsonReporter, page::Page};
 use crate::cli::{drill, ending, leave, locking, owner, present};
 use crate::engine::driver::{DriveError, Driver};
 use crate::engine::event::{EVENT_FORMAT, Event, What};
@@ -107,8 +107,16 @@ async fn attempt(
         let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: 0, what };
         writer.append(&event, true).map_err(|error| journal_failure(&error, &id, false))?;
         state.fold(&prepared.plan, &event).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        opened(common, &id, &prepared.plan, &event);
     }
     drive(common, &prepared, &mut state, writer, accept, consent, &clock, origin_ms, &id, locks).await
+}
+
+/// Shows programs an event that was written before the driver began: a run's first line is its *started*.
+pub fn opened(common: &Common, id: &str, plan: &Plan, event: &Event) {
+    if common.format == Format::Json {
+        json::print(&json::event_line(id, plan, event));
+    }
 }
 
 /// Looks at everything and decides whether the run may begin; `None` when there is nothing to do.

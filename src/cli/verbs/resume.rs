@@ -84,6 +84,7 @@ pub async fn run(
         if let Err(error) = state.fold(&prepared.plan, &event) {
             problem = Some(Failure::new(Exit::Internal, error.to_string()));
         }
+        carry_out::opened(common, &id, &prepared.plan, &event);
     }
     if let Some(failure) = problem {
         return Err(failure);

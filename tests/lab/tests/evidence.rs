@@ -35,9 +35,12 @@ fn a_program_carries_out_a_whole_run_from_json_alone() {
     assert_eq!((&summary["blocked"], &summary["from"]), (&0.into(), &"dallas".into()), "{summary}");
     let (junit, metrics) = (lab.state.path().join("junit.xml"), lab.state.path().join("run.prom"));
     let order = ["failover", "--to", "nuremberg", "--format", "json"];
-    // Without an answer beforehand it declines, and says so in JSON.
-    let declined = lab.exits(&order, 9);
-    assert!(lines(&declined.stdout).iter().all(|line| validator.is_valid(line)), "{}", declined.stdout);
+    // Without an answer beforehand it stops at the question, and says so in JSON; then it is taken back.
+    let declined = lines(&lab.exits(&order, 5).stdout);
+    assert!(declined.iter().all(|line| validator.is_valid(line)), "{declined:#?}");
+    let run = declined[0]["run"].as_str().expect("a run").to_owned();
+    let back = lines(&lab.exits(&["rollback", &run, "--format", "json"], 6).stdout);
+    assert!(back.iter().all(|line| validator.is_valid(line)), "{back:#?}");
     let mut all = order.to_vec();
     let files = ["--junit", junit.to_str().expect("a path"), "--metrics", metrics.to_str().expect("a path")];
     all.extend(["--yes"]);
