@@ -57,13 +57,13 @@ fn a_program_carries_out_a_whole_run_from_json_alone() {
     assert_eq!(planned.len(), plan.len() - 1, "a line of the plan for each step");
     let acted: Vec<&str> =
         events.iter().filter(|event| event["event"] == "acted").filter_map(|event| event["step_id"].as_str()).collect();
-    assert!(acted.contains(&"promote/orders"), "{acted:?}");
+    assert!(acted.contains(&"promote.1/promote/orders"), "{acted:?}");
     let end = events.last().expect("an end");
     assert_eq!((&end["schema"], &end["exit"]), (&"switchback/end/1".into(), &0.into()), "{end}");
     lab.is_at_rest("b-db", "a-db");
     // What it left.
     let text = std::fs::read_to_string(&junit).expect("the cases");
-    assert!(text.contains("failures=\"0\"") && text.contains("name=\"promote/orders\""), "{text}");
+    assert!(text.contains("failures=\"0\"") && text.contains("name=\"promote.1/promote/orders\""), "{text}");
     let outage = gauge(&metrics, "switchback_run_recovery_time_seconds", "runbook=\"failover\"").expect("an outage");
     assert!((outage * 1_000.0 - end["outage_ms"].as_f64().expect("an outage")).abs() < 1.0, "{outage} {end}");
     the_report_says_it_all(&lab, planned.len());
@@ -163,7 +163,7 @@ fn the_job_of_the_documentation_runs() {
     let junit = std::fs::read_to_string(lab.state.path().join("drill.xml")).expect("the cases");
     assert!(junit.contains("failures=\"0\""), "{junit}");
     assert!(gauge(&lab.state.path().join("drill.prom"), "switchback_drill_duration_seconds", "looks").is_some());
-    assert_eq!(run("atlantis").0, Some(3), "no such site");
+    assert_eq!(run("atlantis").0, Some(2), "no such site");
 }
 
 /// The page in a browser, where there is one: nothing is wrong on its console and nothing is wider than the paper.
