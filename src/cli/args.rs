@@ -1,4 +1,6 @@
 //! The command line.
+//!
+//! This file is long because it is a table: what every verb takes, in the words of its `--help`.
 
 use std::path::PathBuf;
 
@@ -254,6 +256,7 @@ pub enum Verb {
         trial: Trial,
     },
     /// Runs and drills, newest first, and how their figures went.
+    #[command(after_help = "Examples:\n  switchback history\n  switchback history failover --most 50")]
     History {
         /// Only of this runbook.
         runbook: Option<String>,
