@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 
@@ -68,6 +68,8 @@ impl Driver<'_> {
         let mut busy: BTreeSet<StepIndex> = BTreeSet::new();
         let mut renew_at = self.clock.monotonic_ms() + RENEW_MS;
         let mut stop_told = false;
+        // An outcome was appended and is not on disk yet.
+        let mut owed = false;
         let (plan, actions, clock) = (self.plan, self.actions, self.clock);
         let origin_ms = self.origin_ms;
         loop {
@@ -124,19 +126,21 @@ impl Driver<'_> {
                 }
             }
             if recorded {
+                owed = false;
                 continue;
             }
             if flying.is_empty() {
                 return Err(DriveError::Stuck);
             }
+            if let Some(landed) = self.pay(std::mem::take(&mut owed), &mut flying)? {
+                owed = self.land(state, &mut busy, landed)?;
+                continue;
+            }
             let wake_at =
                 machine::wake_at(plan, state).filter(|at| *at > state.now_ms).map(|at| to_clock(at, origin_ms));
             tokio::select! {
                 biased;
-                Some((step, what)) = flying.next() => {
-                    busy.remove(&step);
-                    self.append(state, what)?;
-                }
+                Some(landed) = flying.next() => owed = self.land(state, &mut busy, landed)?,
                 told = wait_for(&mut self.interrupt, stop_told) => match told {
                     Interrupt::Now => return Err(DriveError::Interrupted),
                     Interrupt::Stop if !stop_told => {
@@ -174,7 +178,7 @@ impl Driver<'_> {
             return Ok(());
         }
         let event = Event { seq: state.next_seq(), at: self.clock.now(), elapsed_ms, what };
-        self.journal.append(&event, event.what.must_be_durable())?;
+        self.journal.append(&event, event.what.must_be_durable() && !may_wait(&event.what))?;
         state.fold(self.plan, &event)?;
         if let Some((step, record)) =
             step_of(&event.what).and_then(|i| Some((self.plan.steps.get(i)?, state.steps.get(i)?)))
@@ -184,6 +188,34 @@ impl Driver<'_> {
         }
         self.reporter.event(self.plan, state, &event);
         Ok(())
+    }
+
+    /// Takes in what something under way came back with; says whether it is still to be put on disk.
+    fn land(
+        &mut self,
+        state: &mut RunState,
+        busy: &mut BTreeSet<StepIndex>,
+        (step, what): Outcome,
+    ) -> Result<bool, DriveError> {
+        busy.remove(&step);
+        let owed = may_wait(&what);
+        self.append(state, what)?;
+        Ok(owed)
+    }
+
+    /// Puts the outcome that is owed on disk. What is under way is set going first, so that the far side works while the
+    /// disk does; gives what had ended by then.
+    fn pay(
+        &mut self,
+        owed: bool,
+        flying: &mut FuturesUnordered<BoxFuture<'_, Outcome>>,
+    ) -> Result<Option<Outcome>, JournalError> {
+        if !owed {
+            return Ok(None);
+        }
+        let early = flying.next().now_or_never().flatten();
+        self.journal.flush()?;
+        Ok(early)
     }
 
     /// Asks, and keeps the lease alive while a person thinks.
@@ -214,6 +246,11 @@ impl Driver<'_> {
             None => Ok(What::Answered { question, answer: Answer::No, by: "nobody".to_owned() }),
         }
     }
+}
+
+/// An outcome is on disk before anything follows on it but looks; `drive` sees to that, and an intention takes it along.
+fn may_wait(what: &What) -> bool {
+    matches!(what, What::Acted { .. })
 }
 
 /// Elapsed milliseconds of the run, as the clock's.

@@ -165,4 +165,29 @@ impl What {
             }
         }
     }
+
+    /// As the journal calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Resumed { .. } => "resumed",
+            Self::Attended { .. } => "attended",
+            Self::Looked { .. } => "looked",
+            Self::LookFailed { .. } => "look_failed",
+            Self::Intended { .. } => "intended",
+            Self::Acted { .. } => "acted",
+            Self::ActFailed { .. } => "act_failed",
+            Self::BackOutBegan { .. } => "back_out_began",
+            Self::UndoIntended { .. } => "undo_intended",
+            Self::Undone { .. } => "undone",
+            Self::UndoFailed { .. } => "undo_failed",
+            Self::Asked { .. } => "asked",
+            Self::Answered { .. } => "answered",
+            Self::Resolved { .. } => "resolved",
+            Self::StopAsked => "stop_asked",
+            Self::TimePassed => "time_passed",
+            Self::Noted { .. } => "noted",
+            Self::Ended { .. } => "ended",
+        }
+    }
 }

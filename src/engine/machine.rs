@@ -41,7 +41,7 @@ pub fn next(plan: &Plan, state: &RunState) -> Vec<Directive> {
     if state.back_out.is_some() {
         return go_back(plan, state);
     }
-    let acting = state.steps.iter().any(|record| record.stage == Stage::Acting);
+    let acting = state.acting > 0;
     if state.stop_asked {
         let reason = "stopped on request".to_owned();
         return if acting { Vec::new() } else { vec![Directive::Finish(Verdict::Interrupted, reason)] };
@@ -287,21 +287,21 @@ fn nothing_lasts(plan: &Plan, state: &RunState) -> bool {
 /// What a back-out takes back, last first: what this run did or may have done, of services that have not
 /// passed their point of no return. A step outside the waves goes back only with the last wave standing.
 pub fn to_undo(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<StepIndex> {
-    let any_passed = plan.steps.iter().any(|step| step.services.iter().any(|service| state.has_passed(plan, service)));
+    let any_passed = state.any_has_passed(plan);
     let mut list: Vec<StepIndex> = plan
         .steps
         .iter()
         .zip(&state.steps)
         .enumerate()
         .filter(|(index, (step, record))| {
-            let wave_fits = match plan.wave(*index) {
+            let wave_fits = || match plan.wave(*index) {
                 Some(own) => wave.is_none_or(|wave| wave == own),
                 None => !any_passed,
             };
             step.undo == Undo::Possible
                 && record.has_touched()
-                && wave_fits
-                && !step.services.iter().any(|service| state.has_passed(plan, service))
+                && wave_fits()
+                && !step.services.iter().any(|service| state.has_passed(service))
         })
         .map(|(index, _)| index)
         .collect();
@@ -311,7 +311,7 @@ pub fn to_undo(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<StepInde
 
 fn go_back(plan: &Plan, state: &RunState) -> Vec<Directive> {
     let Some(back_out) = &state.back_out else { return Vec::new() };
-    if state.steps.iter().any(|record| record.stage == Stage::Acting) {
+    if state.acting > 0 {
         return Vec::new();
     }
     let open = to_undo(plan, state, back_out.wave);
@@ -330,8 +330,7 @@ fn go_back(plan: &Plan, state: &RunState) -> Vec<Directive> {
             .steps
             .iter()
             .any(|record| matches!(record.stage, Stage::Failed { doubt: true, .. }) && record.has_touched());
-        let any_passed =
-            plan.steps.iter().any(|step| step.services.iter().any(|service| state.has_passed(plan, service)));
+        let any_passed = state.any_has_passed(plan);
         let verdict = match (doubt, any_passed) {
             (true, _) => Verdict::InDoubt,
             (false, true) => Verdict::Stopped,

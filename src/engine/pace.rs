@@ -91,10 +91,26 @@ impl Pace {
 /// The first group that is not settled, and its phase.
 pub fn open_group<'a>(plan: &'a Plan, state: &RunState) -> Option<(&'a PlanPhase, &'a [StepIndex])> {
     let settled = |index: &StepIndex| state.steps.get(*index).is_none_or(StepRecord::is_settled);
-    plan.phases.iter().find_map(|phase| {
-        let open = phase.groups.iter().find(|group| !group.iter().all(settled));
+    let (first, skip) = state.settled_to();
+    plan.phases.iter().enumerate().skip(first).find_map(|(index, phase)| {
+        let skip = if index == first { skip } else { 0 };
+        let open = phase.groups.iter().skip(skip).find(|group| !group.iter().all(settled));
         open.map(|group| (phase, group.as_slice()))
     })
+}
+
+/// The first group at or after a place that is not settled; past the end where all are.
+pub(super) fn first_open(plan: &Plan, records: &[StepRecord], from: (usize, usize)) -> (usize, usize) {
+    let settled = |index: &StepIndex| records.get(*index).is_none_or(StepRecord::is_settled);
+    let (mut phase, mut group) = from;
+    while let Some(at) = plan.phases.get(phase) {
+        match at.groups.get(group) {
+            Some(steps) if steps.iter().all(settled) => group += 1,
+            Some(_) => break,
+            None => (phase, group) = (phase + 1, 0),
+        }
+    }
+    (phase, group)
 }
 
 fn is_asked_first(state: &RunState, phase: &PlanPhase) -> bool {

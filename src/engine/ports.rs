@@ -12,6 +12,8 @@ pub trait Journal: Send {
     /// Appends an event. When `durable`, it is on disk when this returns. Either way the lock is seen to
     /// be still ours in the same transaction.
     fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError>;
+    /// Everything that was appended is on disk when this returns, under the same lock.
+    fn flush(&mut self) -> Result<(), JournalError>;
     /// Says that we are still here; called every few seconds while a run lasts.
     fn renew(&mut self) -> Result<(), JournalError>;
 }

@@ -4,7 +4,7 @@
 //! folding made-up events. An event that cannot follow on the state it meets is an error, not a panic
 //! and not a shrug: it means that the journal is not what this program wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Applied;
 use super::event::{Answer, Event, Resolution, What};
@@ -37,6 +37,11 @@ pub struct RunState {
     /// When the last entrance led to the new site, or the last promotion ended where there is no entrance.
     pub outage_ended_ms: Option<u64>,
     next_seq: u64,
+    /// How many steps act at this moment.
+    pub(super) acting: usize,
+    /// Services whose promotion was intended.
+    passed: BTreeSet<ServiceName>,
+    settled_to: (usize, usize),
 }
 
 /// Going back.
@@ -70,6 +75,9 @@ impl RunState {
             outage_began_ms: None,
             outage_ended_ms: None,
             next_seq: 0,
+            acting: 0,
+            passed: BTreeSet::new(),
+            settled_to: (0, 0),
         }
     }
 
@@ -88,10 +96,19 @@ impl RunState {
     }
 
     /// Whether a service has passed its point of no return: the intention to promote it is on disk.
-    pub fn has_passed(&self, plan: &Plan, service: &ServiceName) -> bool {
-        plan.steps.iter().zip(&self.steps).any(|(step, record)| {
-            step.undo == Undo::Impossible && record.attempts > 0 && step.services.first() == Some(service)
-        })
+    pub fn has_passed(&self, service: &ServiceName) -> bool {
+        self.passed.contains(service)
+    }
+
+    /// Whether any step of the plan belongs to a service that has passed its point of no return.
+    pub fn any_has_passed(&self, plan: &Plan) -> bool {
+        !self.passed.is_empty()
+            && plan.steps.iter().any(|step| step.services.iter().any(|service| self.has_passed(service)))
+    }
+
+    /// Phase and group before which everything is settled: what is over is not gone through again.
+    pub(super) fn settled_to(&self) -> (usize, usize) {
+        self.settled_to
     }
 
     /// Whether anything was changed, or may have been.
@@ -168,14 +185,19 @@ impl RunState {
                 self.fold_step(plan, index, step, &event.what).map_err(|what| impossible(&what))?;
             }
         }
+        // Only these open again what was settled.
+        if matches!(event.what, What::Resumed { .. } | What::Answered { .. } | What::Resolved { .. }) {
+            self.settled_to = (0, 0);
+        }
+        self.settled_to = super::pace::first_open(plan, &self.steps, self.settled_to);
         Ok(())
     }
 
     fn fold_step(&mut self, plan: &Plan, index: StepIndex, step: &PlanStep, what: &What) -> Result<(), String> {
         let now_ms = self.now_ms;
-        let after_no_return = is_past_every_no_return(plan, &self.steps, index);
         let Some(record) = self.steps.get_mut(index) else { return Ok(()) };
         let stage = record.stage.clone();
+        let acted = stage == Stage::Acting;
         match (what, stage) {
             (
                 What::Looked { observed, .. },
@@ -227,18 +249,31 @@ impl RunState {
                 Resolution::NotDone => record.reopen(Stage::Waiting),
                 Resolution::Skip => record.settle(Stage::Missed { why: format!("skipped by hand: {reason}") }, now_ms),
             },
-            (what, stage) => return Err(format!("{} in stage {stage:?}", name_of(what))),
+            (what, stage) => return Err(format!("{} in stage {stage:?}", what.name())),
         }
-        // A check that fails when there is no way back and nothing waits for it does not hold up the rest.
-        if let Stage::Failed { why, doubt: false } = &record.stage {
-            let why = why.clone();
-            let late_check = step.effect == Effect::Look && after_no_return && plan.wave(index).is_none();
-            if step.on_failure == OnFailure::GoOn || late_check {
-                record.settle(Stage::Missed { why }, now_ms);
-            }
+        let acts = record.stage == Stage::Acting;
+        if step.undo == Undo::Impossible && record.attempts > 0 {
+            self.passed.extend(step.services.first().cloned());
         }
+        self.acting = self.acting.saturating_sub(usize::from(acted)) + usize::from(acts);
+        self.pass_over(plan, index, step);
         self.fold_outage(index, step, what);
         Ok(())
+    }
+
+    /// A check that fails when there is no way back and nothing waits for it does not hold up the rest.
+    fn pass_over(&mut self, plan: &Plan, index: StepIndex, step: &PlanStep) {
+        let Some(Stage::Failed { why, doubt: false }) = self.steps.get(index).map(|record| &record.stage) else {
+            return;
+        };
+        let why = why.clone();
+        let late_check = step.effect == Effect::Look
+            && plan.wave(index).is_none()
+            && is_past_every_no_return(plan, &self.steps, index);
+        let now_ms = self.now_ms;
+        if let Some(record) = self.steps.get_mut(index).filter(|_| step.on_failure == OnFailure::GoOn || late_check) {
+            record.settle(Stage::Missed { why }, now_ms);
+        }
     }
 
     /// The engine's own figure of the write outage: from the first fence to the last redirection.
@@ -283,6 +318,7 @@ impl RunState {
     /// What a new process may still believe: that things were done, not that they still hold.
     fn resume(&mut self, plan: &Plan) {
         self.turn_forward(plan);
+        self.acting = 0;
         self.ended = None;
         self.stop_asked = false;
         self.attended = false;
@@ -291,7 +327,7 @@ impl RunState {
         let passed: Vec<bool> = plan
             .steps
             .iter()
-            .map(|step| !step.services.is_empty() && step.services.iter().all(|service| self.has_passed(plan, service)))
+            .map(|step| !step.services.is_empty() && step.services.iter().all(|service| self.has_passed(service)))
             .collect();
         for ((step, record), passed) in plan.steps.iter().zip(&mut self.steps).zip(passed) {
             match &record.stage {
@@ -330,8 +366,7 @@ impl RunState {
     /// is over: from there the way is forward, and what was taken back is done again.
     fn turn_forward(&mut self, plan: &Plan) {
         let (Some(back_out), Some(_)) = (&self.back_out, &self.ended) else { return };
-        let any_passed = plan.steps.iter().any(|step| step.services.iter().any(|one| self.has_passed(plan, one)));
-        if !any_passed || !super::machine::to_undo(plan, self, back_out.wave).is_empty() {
+        if !self.any_has_passed(plan) || !super::machine::to_undo(plan, self, back_out.wave).is_empty() {
             return;
         }
         self.back_out = None;
@@ -359,28 +394,4 @@ fn is_past_every_no_return(plan: &Plan, records: &[StepRecord], index: StepIndex
         }
     }
     any
-}
-
-fn name_of(what: &What) -> &'static str {
-    match what {
-        What::Started { .. } => "started",
-        What::Resumed { .. } => "resumed",
-        What::Attended { .. } => "attended",
-        What::Looked { .. } => "looked",
-        What::LookFailed { .. } => "look_failed",
-        What::Intended { .. } => "intended",
-        What::Acted { .. } => "acted",
-        What::ActFailed { .. } => "act_failed",
-        What::BackOutBegan { .. } => "back_out_began",
-        What::UndoIntended { .. } => "undo_intended",
-        What::Undone { .. } => "undone",
-        What::UndoFailed { .. } => "undo_failed",
-        What::Asked { .. } => "asked",
-        What::Answered { .. } => "answered",
-        What::Resolved { .. } => "resolved",
-        What::StopAsked => "stop_asked",
-        What::TimePassed => "time_passed",
-        What::Noted { .. } => "noted",
-        What::Ended { .. } => "ended",
-    }
 }

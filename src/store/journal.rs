@@ -63,7 +63,7 @@ impl Writer {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), JournalError> {
+    fn write(&mut self) -> Result<(), JournalError> {
         let disk = |error: rusqlite::Error| JournalError::Disk(error.to_string());
         let mut head = self.head;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(disk)?;
@@ -103,10 +103,14 @@ impl Journal for Writer {
     fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError> {
         let body = serde_json::to_string(event).map_err(|error| JournalError::Disk(error.to_string()))?;
         self.waiting.push((event.seq, body));
-        if durable { self.flush() } else { Ok(()) }
+        if durable { self.write() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), JournalError> {
+        self.write()
     }
 
     fn renew(&mut self) -> Result<(), JournalError> {
-        self.flush()
+        self.write()
     }
 }

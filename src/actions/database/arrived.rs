@@ -18,20 +18,21 @@ impl Action for Arrived {
     }
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
         Box::pin(async move {
-            let standing = self.0.standing().await?;
+            let scene = self.0.scene().await;
+            let standing = scene.standing.clone()?;
             if standing.role == Role::Primary {
                 return Ok(Observed::Satisfied(Evidence::new(format!(
                     "it is the primary already: {}",
                     standing.summary
                 ))));
             }
-            if let Some(blocked) = self.0.unfenced_elsewhere().await? {
+            if let Some(blocked) = self.0.unfenced_elsewhere(&scene)? {
                 return Ok(blocked);
             }
-            let Some(from) = self.0.came_from() else {
+            let (Some(from), Some(arrival)) = (self.0.came_from(), scene.arrival) else {
                 return Ok(Observed::Unknown("which site served last is not known".to_owned()));
             };
-            Ok(match self.0.database.arrival(&from, &self.0.at).await? {
+            Ok(match arrival? {
                 Arrival::All(evidence) => Observed::Satisfied(evidence),
                 Arrival::NotYet(evidence) => Observed::Pending(evidence),
                 Arrival::StillWriting(evidence) => self.0.blocked_until(FactKind::Fenced, &from, evidence.summary),

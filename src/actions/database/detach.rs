@@ -18,16 +18,17 @@ impl Action for Detach {
     }
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
         Box::pin(async move {
-            let standing = self.0.standing().await?;
+            let scene = self.0.scene().await;
+            let standing = scene.standing.clone()?;
             match (standing.role, &standing.follows) {
                 (Role::Primary, _) => Ok(Observed::Satisfied(Evidence::new("it is a primary; it follows nobody"))),
                 (_, None) if !standing.streaming => Ok(Observed::Satisfied(Evidence::new("it follows nobody"))),
                 (_, follows) => {
-                    if let Some(blocked) = self.0.unfenced_elsewhere().await? {
+                    if let Some(blocked) = self.0.unfenced_elsewhere(&scene)? {
                         return Ok(blocked);
                     }
                     // Cutting the stream before everything has come through it would lose the rest.
-                    if let (Some(blocked), _) = self.0.not_arrived().await? {
+                    if let (Some(blocked), _) = self.0.not_arrived(&scene)? {
                         return Ok(blocked);
                     }
                     let whom = follows.as_deref().unwrap_or("another");

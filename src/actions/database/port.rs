@@ -29,6 +29,30 @@ pub trait Eyes: fmt::Debug + Send + Sync {
     fn fence_look<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Fence>;
     /// Whether everything that the (fenced) primary at `from` wrote has arrived at `to`.
     fn arrival<'a>(&'a self, from: &'a SiteName, to: &'a SiteName) -> Answer<'a, Arrival>;
+    /// What a role change at `at` rests on. A kind that can look at all members at once, and once for all of it, does:
+    /// inside an outage every look counts. Here it is one look after the other, as far as they make sense.
+    fn scene<'a>(&'a self, at: &'a SiteName, from: Option<&'a SiteName>) -> BoxFuture<'a, Scene> {
+        Box::pin(async move {
+            let mut scene = Scene::unseen(self.standing(at).await, self.sites(), at, from);
+            if !scene.standing.as_ref().is_ok_and(|standing| standing.role != Role::Primary) {
+                return scene;
+            }
+            for (site, fence) in &mut scene.fences {
+                *fence = self.fence_look(site).await;
+                if fence.is_err() {
+                    return scene;
+                }
+            }
+            if let Some(from) = from {
+                scene.arrival = Some(self.arrival(from, at).await);
+            }
+            scene
+        })
+    }
+    /// How the member at a site stands, where only its role matters: what is done next proves the rest.
+    fn role<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Role> {
+        Box::pin(async move { self.standing(site).await.map(|standing| standing.role) })
+    }
     /// Everything that could make a promotion at `to`, or the way back, fail; all of it at once.
     fn findings<'a>(&'a self, from: Option<&'a SiteName>, to: &'a SiteName, mode: Mode) -> Answer<'a, Vec<Finding>>;
     /// How the member at `site` could be made to follow the one at `leader`.
@@ -148,6 +172,35 @@ pub struct Need {
     pub reason: &'static str,
     /// `None` where it cannot be seen.
     pub present: Option<bool>,
+}
+
+/// What a role change rests on. Each part may have failed by itself.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// How the member acted upon stands.
+    pub standing: Result<Standing, ActionError>,
+    /// Whether each other site is fenced.
+    pub fences: Vec<(SiteName, Result<Fence, ActionError>)>,
+    /// Whether everything has arrived from the site that served last, where there is one.
+    pub arrival: Option<Result<Arrival, ActionError>>,
+}
+
+impl Scene {
+    /// A scene of which only the standing is known. What was not looked at is an error, so that nothing can rest on it.
+    pub fn unseen(
+        standing: Result<Standing, ActionError>,
+        sites: Vec<SiteName>,
+        at: &SiteName,
+        from: Option<&SiteName>,
+    ) -> Self {
+        let not_seen = |site: &SiteName| ActionError::transient(format!("{site} was not looked at"));
+        let elsewhere = sites.into_iter().filter(|site| site != at);
+        Self {
+            standing,
+            fences: elsewhere.map(|site| (site.clone(), Err(not_seen(&site)))).collect(),
+            arrival: from.map(|site| Err(not_seen(site))),
+        }
+    }
 }
 
 /// How a member stands.

@@ -19,7 +19,8 @@ impl Action for Promote {
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
         Box::pin(async move {
             let Situation { service, at, database, .. } = &self.0;
-            let standing = self.0.standing().await?;
+            let scene = self.0.scene().await;
+            let standing = scene.standing.clone()?;
             match standing.role {
                 Role::Primary => {
                     for site in self.0.elsewhere() {
@@ -42,11 +43,11 @@ impl Action for Promote {
                 Role::Standby => {}
             }
             // A loss that nobody accepted is said before anything else: nothing that an earlier step does can mend it.
-            let (not_arrived, evidence) = self.0.not_arrived().await?;
+            let (not_arrived, evidence) = self.0.not_arrived(&scene)?;
             if let Some(blocked @ Observed::Blocked { until: None, .. }) = not_arrived {
                 return Ok(blocked);
             }
-            if let Some(blocked) = self.0.unfenced_elsewhere().await? {
+            if let Some(blocked) = self.0.unfenced_elsewhere(&scene)? {
                 return Ok(blocked);
             }
             if let Some(blocked) = not_arrived {

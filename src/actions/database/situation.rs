@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::port::{Arrival, Database, Fence, Role, Standing};
+use super::port::{Arrival, Database, Fence, Role, Scene, Standing};
 use crate::actions::context::RunContext;
 use crate::base::name::{ServiceName, SiteName};
 use crate::engine::action::{ActionError, Evidence, Fact, FactKind, Observed};
@@ -36,6 +36,11 @@ impl Situation {
         self.database.standing(&self.at).await
     }
 
+    /// What a role change here rests on, all of it looked at now.
+    pub async fn scene(&self) -> Scene {
+        self.database.scene(&self.at, self.came_from().as_ref()).await
+    }
+
     /// The other sites that have a member.
     pub fn elsewhere(&self) -> Vec<SiteName> {
         self.database.sites().into_iter().filter(|site| site != &self.at).collect()
@@ -49,18 +54,18 @@ impl Situation {
     }
 
     /// Blocks until no other site can take a write. `None` when that is proven, or accepted by name.
-    pub async fn unfenced_elsewhere(&self) -> Result<Option<Observed>, ActionError> {
-        for site in self.elsewhere() {
-            match self.database.fence_look(&site).await? {
+    pub fn unfenced_elsewhere(&self, scene: &Scene) -> Result<Option<Observed>, ActionError> {
+        for (site, fence) in &scene.fences {
+            match fence.as_ref().map_err(Clone::clone)? {
                 Fence::Proven(_) => {}
-                Fence::Unprovable(_) if self.context.accepted.unfenced.contains_key(&site) => {}
+                Fence::Unprovable(_) if self.context.accepted.unfenced.contains_key(site) => {}
                 Fence::Open(evidence) => {
                     let reason = format!("`{}` is not fenced at {site}: {}", self.service, evidence.summary);
-                    return Ok(Some(self.blocked_until(FactKind::Fenced, &site, reason)));
+                    return Ok(Some(self.blocked_until(FactKind::Fenced, site, reason)));
                 }
                 Fence::Unprovable(why) => {
                     let reason = format!("nothing proves that `{}` cannot take a write at {site}: {why}", self.service);
-                    return Ok(Some(self.blocked_until(FactKind::Fenced, &site, reason)));
+                    return Ok(Some(self.blocked_until(FactKind::Fenced, site, reason)));
                 }
             }
         }
@@ -69,9 +74,11 @@ impl Situation {
 
     /// Blocks until every write of the old primary is here, or what is not is accepted by name.
     /// `None` when so; the evidence says how it stands.
-    pub async fn not_arrived(&self) -> Result<(Option<Observed>, Evidence), ActionError> {
-        let Some(from) = self.came_from() else { return Ok((None, Evidence::default())) };
-        let arrival = match self.database.arrival(&from, &self.at).await? {
+    pub fn not_arrived(&self, scene: &Scene) -> Result<(Option<Observed>, Evidence), ActionError> {
+        let (Some(from), Some(arrival)) = (self.came_from(), &scene.arrival) else {
+            return Ok((None, Evidence::default()));
+        };
+        let arrival = match arrival.clone()? {
             Arrival::Unknown(evidence) => Arrival::Unknown(self.with_last_seen(evidence, &from)),
             known => known,
         };

@@ -19,7 +19,7 @@ impl Action for WriteTest {
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
         Box::pin(async move {
             let Situation { service, at, database, .. } = &self.0;
-            if self.0.standing().await?.role != Role::Primary {
+            if database.role(at).await? != Role::Primary {
                 let reason = format!("`{service}` does not take writes at {at} yet");
                 return Ok(self.0.blocked_until(FactKind::Promoted, at, reason));
             }

@@ -15,7 +15,7 @@ use crate::runbook::bound::Mode;
 
 /// How long an act waits for its own proof; after that the engine looks on, within the step's time.
 const PROOF_MAX: Duration = Duration::from_secs(10);
-const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 
 /// What the servers said last, and what was still missing then; nothing, when they all say what is wanted.

@@ -283,6 +283,9 @@ impl Journal for Guarded<'_> {
         }
         self.writer.append(event, durable)
     }
+    fn flush(&mut self) -> Result<(), JournalError> {
+        self.writer.flush()
+    }
     fn renew(&mut self) -> Result<(), JournalError> {
         self.writer.renew()
     }

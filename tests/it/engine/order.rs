@@ -24,9 +24,10 @@ struct Shared {
 impl Journal for Shared {
     fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError> {
         self.waiting.push(event.clone());
-        if durable {
-            self.disk.0.lock().expect("unpoisoned").append(&mut self.waiting);
-        }
+        if durable { self.flush() } else { Ok(()) }
+    }
+    fn flush(&mut self) -> Result<(), JournalError> {
+        self.disk.0.lock().expect("unpoisoned").append(&mut self.waiting);
         Ok(())
     }
     fn renew(&mut self) -> Result<(), JournalError> {

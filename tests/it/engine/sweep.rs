@@ -45,7 +45,7 @@ async fn undisturbed_it_gets_there() {
     let (verdict, toy, calls, writes) = to_the_end(Mode::Planned, Vec::new(), None).await;
     assert_eq!(verdict, Verdict::Done);
     assert!(is_over_there(&toy));
-    assert!(calls >= 9 && writes >= 10, "{calls} calls, {writes} writes: the sweeps would sweep nothing");
+    assert!(calls >= 9 && writes >= 9, "{calls} calls, {writes} writes: the sweeps would sweep nothing");
 }
 
 #[tokio::test(start_paused = true)]

@@ -319,9 +319,9 @@ pub struct Paper {
 impl Journal for Paper {
     fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError> {
         self.waiting.push(event.clone());
-        if !durable {
-            return Ok(());
-        }
+        if durable { self.flush() } else { Ok(()) }
+    }
+    fn flush(&mut self) -> Result<(), JournalError> {
         if let Some((at, written)) = self.die_at
             && at == self.writes
         {

@@ -97,6 +97,9 @@ impl Journal for Watched<'_> {
         look_at(&mut self.world.world(), self.may_lose);
         self.paper.append(event, durable)
     }
+    fn flush(&mut self) -> Result<(), JournalError> {
+        self.paper.flush()
+    }
     fn renew(&mut self) -> Result<(), JournalError> {
         self.paper.renew()
     }

@@ -27,6 +27,15 @@ pub struct Account {
 /// Compares the old primary's end with what has arrived.
 pub async fn look(from: &Member, to: &Member, mode: Mode) -> Result<Arrival, ActionError> {
     let (old, new) = futures::join!(from.look(), to.look());
+    of((from, old), (to, new), mode).await
+}
+
+/// The same of members that were looked at a moment ago.
+pub async fn of(
+    (from, old): (&Member, Result<Seen, ActionError>),
+    (to, new): (&Member, Result<Seen, ActionError>),
+    mode: Mode,
+) -> Result<Arrival, ActionError> {
     let new = new?;
     let target = new.server.as_ref().map_err(Clone::clone)?;
     if !target.in_recovery {

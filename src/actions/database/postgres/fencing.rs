@@ -19,11 +19,15 @@ const QUARANTINE_SECONDS: u64 = 300;
 
 /// Whether a member is fenced.
 pub async fn look(member: &Member, mode: Mode) -> Result<Fence, ActionError> {
-    let seen = member.look().await?;
-    if let Some(fence) = judge::fence(member, &seen)? {
+    of(member, &member.look().await?, mode).await
+}
+
+/// The same of a member that was looked at a moment ago.
+pub async fn of(member: &Member, seen: &Seen, mode: Mode) -> Result<Fence, ActionError> {
+    if let Some(fence) = judge::fence(member, seen)? {
         return Ok(fence);
     }
-    let silent = silence(&seen);
+    let silent = silence(seen);
     match cut_off::is_off(&member.host).await {
         None => Ok(Fence::Unprovable(format!("{silent}; the estate names no `cut_off` that could prove it off"))),
         Some(Ok(true)) => Ok(Fence::Proven(

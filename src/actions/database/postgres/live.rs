@@ -85,6 +85,8 @@ pub struct Link {
 struct Slot {
     session: Option<Arc<Session>>,
     failed: Option<(Instant, ActionError)>,
+    /// Opened before an outage for what will want a session of its own inside it.
+    spare: Option<Session>,
 }
 
 impl Slot {
@@ -130,6 +132,26 @@ impl Link {
         match known {
             Some(error) => Err(error),
             None => Box::pin(self.connect(self.first_database())).await,
+        }
+    }
+
+    /// Opens what the next minutes will want, so that they do not wait for it: the standing session and a spare.
+    /// That it cannot be had is for whoever needs it to say.
+    pub async fn warm(&self) {
+        let _ = self.session().await;
+        if self.slot.lock().await.spare.as_ref().is_none_or(|spare| spare.client.is_closed())
+            && let Ok(session) = self.apart().await
+        {
+            self.slot.lock().await.spare = Some(session);
+        }
+    }
+
+    /// The spare session where there is one that lives; else as [`Self::apart`].
+    pub async fn spare_or_apart(&self) -> Result<Session, ActionError> {
+        let spare = self.slot.lock().await.spare.take().filter(|spare| !spare.client.is_closed());
+        match spare {
+            Some(spare) => Ok(spare),
+            None => self.apart().await,
         }
     }
 

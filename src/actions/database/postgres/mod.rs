@@ -30,6 +30,7 @@ mod preparation;
 mod programs;
 mod promotion;
 mod rows;
+mod scene;
 mod server;
 mod slots;
 mod survey;
@@ -38,11 +39,13 @@ mod way;
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use crate::actions::context::RunContext;
 use crate::actions::database::lock::MemberLock;
 use crate::actions::database::port::{
-    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Need, Part, Receipt, Role, Row, Standing,
-    Table, Upkeep, Way,
+    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Need, Part, Receipt, Role, Row, Scene,
+    Standing, Table, Upkeep, Way,
 };
 use crate::actions::ssh::Hosts;
 use crate::base::name::{ServiceName, SiteName};
@@ -119,6 +122,15 @@ impl Eyes for Cluster {
     fn arrival<'a>(&'a self, from: &'a SiteName, to: &'a SiteName) -> Answer<'a, Arrival> {
         Box::pin(async move { arrival::look(self.member(from)?, self.member(to)?, self.context.mode).await })
     }
+    fn scene<'a>(&'a self, at: &'a SiteName, from: Option<&'a SiteName>) -> BoxFuture<'a, Scene> {
+        Box::pin(scene::look(&self.members, at, from, &self.service, self.context.mode))
+    }
+    fn role<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Role> {
+        Box::pin(async move {
+            let server = server::look(&self.member(site)?.link).await?;
+            Ok(if server.in_recovery { Role::Standby } else { Role::Primary })
+        })
+    }
     fn findings<'a>(&'a self, from: Option<&'a SiteName>, to: &'a SiteName, mode: Mode) -> Answer<'a, Vec<Finding>> {
         Box::pin(async move {
             let from = from.map(|site| self.member(site)).transpose()?;
@@ -171,7 +183,12 @@ impl Eyes for Cluster {
 
 impl Hands for Cluster {
     fn shorten<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence> {
-        Box::pin(async move { promotion::shorten(self.member(site)?, touch).await })
+        Box::pin(async move {
+            // What the outage will want is opened meanwhile.
+            let warm = futures::future::join_all(self.members.iter().map(|member| member.link.warm()));
+            let (done, _) = futures::join!(promotion::shorten(self.member(site)?, touch), warm);
+            done
+        })
     }
     fn fence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, mode: Mode) -> Answer<'a, Fence> {
         Box::pin(async move { fencing::fence(self.member(site)?, touch, mode).await })

@@ -119,8 +119,8 @@ pub async fn promote(
     touch: &Touch,
     context: &RunContext,
 ) -> Result<Evidence, ActionError> {
-    let before = target.look().await?;
-    let before = before.server.map_err(|error| ActionError::new(error.fault, error.message))?;
+    // That this is the server of that host was seen a moment ago, with the fence.
+    let before = server::look(&target.link).await?;
     let began = Instant::now();
     if before.in_recovery {
         if before.streaming || before.told_to_follow != Some(false) {

@@ -54,10 +54,12 @@ async fn has_tables(member: &Member) -> Result<bool, ActionError> {
 /// Whether a row of this kind is at the member: of its present timeline, and, for a marker, written since
 /// its server was started.
 pub async fn look(member: &Member, row: Row) -> Result<Option<Evidence>, ActionError> {
-    if !has_tables(member).await? {
+    // One round trip: the session takes both questions at once.
+    let (prepared, server) = futures::join!(has_tables(member), server::look(&member.link));
+    if !prepared? {
         return Ok(None);
     }
-    let server = server::look(&member.link).await?;
+    let server = server?;
     let (timeline, started) = (server.timeline.to_string(), server.started.to_string());
     let rows = match row {
         Row::WriteTest => member.link.look(CANARY, &[&timeline], SQL_MAX).await?,
@@ -98,7 +100,7 @@ pub async fn write(
         }
     };
     // What one's own session sees is not yet what others see.
-    let (written, reader) = futures::join!(writing, seen_at.link.apart());
+    let (written, reader) = futures::join!(writing, seen_at.link.spare_or_apart());
     written?;
     let reader = reader?;
     loop {

@@ -14,10 +14,10 @@ be_standby "$data"
 [ "$(told_lines)" = "primary_conninfo = ''" ] || tell "$data" "primary_conninfo = ''"
 if [ "$stop" != 0 ] && [ -n "$pid" ]; then
     [ "$(process "$pid")" = T ] || kill -INT "$pid"
-    polls=$((stop * 50))
+    polls=$((stop * 100))
     while :; do
         # The control data says it as soon as it is true; the postmaster may live on, for an archiver that hangs.
-        case $(cluster_state) in 'shut down' | 'shut down in recovery') break ;; esac
+        case $("$bin/pg_controldata" -D "$data") in *'cluster state: '*' shut down'*) break ;; esac
         postmaster >/dev/null || break
         polls=$((polls - 1))
         if [ "$polls" -le 0 ]; then
@@ -33,10 +33,10 @@ if [ "$stop" != 0 ] && [ -n "$pid" ]; then
             done
             # shellcheck disable=SC2086  # numbers
             kill -KILL "$pid" $children
-            polls=50
+            polls=200
             force=no
         fi
-        sleep 0.02
+        sleep 0.005
     done
 fi
 set -- "$data" "$config" "$bin" ""

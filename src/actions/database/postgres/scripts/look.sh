@@ -1,4 +1,5 @@
-# look DATA CONFIG BIN UNIT: what a member's disk tells. Reads only.
+# look DATA CONFIG BIN UNIT: what a member's disk tells. Reads only. It runs several times in an outage, and most of what it
+# costs is programs that it begins; so it begins few.
 data=$1 config=$2 bin=$3 unit=$4
 say() { printf '%s=%s\n' "$1" "$2"; }
 
@@ -28,7 +29,8 @@ if ! [ -f "$data/PG_VERSION" ]; then
     exit
 fi
 say data found
-say version "$(cat "$data/PG_VERSION")"
+read -r version <"$data/PG_VERSION"
+say version "$version"
 
 # The process must be a postmaster of this very directory: numbers are given to others again, and a zombie serves nobody.
 if [ -f "$data/postmaster.pid" ]; then
@@ -38,7 +40,7 @@ if [ -f "$data/postmaster.pid" ]; then
     read -r line 2>/dev/null <"/proc/$pid/stat"
     rest=${line##*) }
     if [ -n "$line" ] && [ "${rest%% *}" != Z ] && [ "${rest%% *}" != X ] &&
-        [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$data")" ]; then
+        [ "/proc/$pid/cwd" -ef "$data" ]; then
         say running "$pid"
         say process "${rest%% *}"
     fi
@@ -46,23 +48,63 @@ fi
 [ ! -f "$data/standby.signal" ] || say standby_signal yes
 [ ! -f "$data/recovery.signal" ] || say recovery_signal yes
 [ ! -f "$data/backup_label" ] || say backup_label yes
-[ -z "$(ls -A "$data/pg_tblspc" 2>/dev/null)" ] || say tablespaces yes
+for space in "$data/pg_tblspc"/*; do
+    if [ -e "$space" ] || [ -L "$space" ]; then
+        say tablespaces yes
+        break
+    fi
+done
 
 # Whom it is told to follow. The value may hold a password and stays here; the last line of the last file wins.
-told=$(sed -n 's/^[[:space:]]*primary_conninfo[[:space:]]*=\{0,1\}[[:space:]]*//p' "$data/postgresql.auto.conf" 2>/dev/null | tail -n 1)
+told=
+if [ -r "$data/postgresql.auto.conf" ]; then
+    while read -r name value || [ -n "$name" ]; do
+        case $name in
+            primary_conninfo) told=$value ;;
+            primary_conninfo=*) told="${name#primary_conninfo} $value" ;;
+        esac
+    done <"$data/postgresql.auto.conf"
+fi
+told=${told#=}
+told=${told#"${told%%[! ]*}"}
 [ -n "$told" ] || told=$("$bin/postgres" -C primary_conninfo -D "$config" -c data_directory="$data" 2>/dev/null)
 case $told in
     '' | "''"*) ;;
-    *) say follows "$(printf '%s' "$told" | tr -d "'" | sed -n 's/.*\<host=\([^ ]*\).*/\1/p')" ;;
+    *)
+        whom=
+        case " $told" in *[\ \']host=*)
+            whom=" $told"
+            whom=${whom##*[ \']host=}
+            whom=${whom#"${whom%%[!\']*}"}
+            whom=${whom%%[ \']*}
+            ;;
+        esac
+        say follows "$whom"
+        ;;
 esac
 
 control=$("$bin/pg_controldata" -D "$data") || exit
 # How long the record of a shutdown checkpoint is says where it ends.
 case $control in
     *'state:               shut down'*)
-        field() { printf '%s\n' "$control" | sed -n "s/^$1: *//p"; }
-        say checkpoint_bytes "$("$bin/pg_waldump" -p "$data/pg_wal" -t "$(field "Latest checkpoint's TimeLineID")" \
-            -s "$(field 'Latest checkpoint location')" -n 1 2>/dev/null | sed -n 's|.*len (rec/tot): *[0-9]*/ *\([0-9]*\),.*|\1|p')"
+        while read -r line; do
+            case $line in
+                "Latest checkpoint's TimeLineID:"*) timeline=${line##* } ;;
+                'Latest checkpoint location:'*) place=${line##* } ;;
+            esac
+        done <<CONTROL
+$control
+CONTROL
+        record=$("$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$place" -n 1 2>/dev/null)
+        case $record in
+            *'len (rec/tot): '*/*,*)
+                record=${record#*len (rec/tot): }
+                record=${record#*/}
+                record=${record%%,*}
+                say checkpoint_bytes "${record##* }"
+                ;;
+            *) say checkpoint_bytes '' ;;
+        esac
         ;;
 esac
 printf '== control\n%s\n' "$control"

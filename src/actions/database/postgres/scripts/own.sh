@@ -19,7 +19,7 @@ postmaster() {
     [ -f "$data/postmaster.pid" ] || return 1
     read -r pid <"$data/postmaster.pid" || return 1
     case $(process "$pid") in '' | Z | X) return 1 ;; esac
-    [ "$(readlink "/proc/$pid/cwd")" = "$(readlink -f "$data")" ] || return 1
+    [ "/proc/$pid/cwd" -ef "$data" ] || return 1
     printf '%s' "$pid"
 }
 cluster_state() { "$bin/pg_controldata" -D "$data" | sed -n 's/^Database cluster state: *//p'; }

@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+# Steps that do nothing on hosts: what a step costs beside the connection.
+
+measure_steps() {
+    local few=2
+    say "== steps on hosts"
+    steps_on 1 50 5
+    if [[ $quick == yes ]]; then steps_on 12 10 "$few"; else steps_on 50 10 "$few"; fi
+}
+
+# steps_on HOSTS MANY FEW: runs both numbers of steps; what the difference takes is what steps take without connecting.
+steps_on() {
+    local hosts=$1 many=$2 few=$3 who round count began took=() memory
+    local runners=(switchback bash)
+    [[ $want_ansible == no ]] || runners+=(ansible)
+    write_estate "$hosts"
+    for ((round = 0; round < (rounds + 1) / 2; round++)); do
+        for who in "${runners[@]}"; do
+            took=()
+            for count in "$few" "$many"; do
+                began=$(now_us)
+                "steps_by_$who" "$hosts" "$count"
+                took+=("$(($(now_us) - began))")
+            done
+            keep "steps,_${hosts}_hosts_each,_without_connecting" "$who" ms/step \
+                "$(awk -v us=$((took[1] - took[0])) -v n=$((many - few)) 'BEGIN { printf "%.2f", us / n / 1000 }')"
+            keep "steps,_${hosts}_hosts_×_$many,_all_of_it" "$who" ms $((took[1] / 1000))
+            if [[ $who == switchback ]]; then
+                memory=$(sed -n 's/.*Maximum resident set size.*: //p' "$work/time" 2>/dev/null)
+                [[ -z $memory ]] || keep "steps,_${hosts}_hosts,_memory" switchback MiB "$(awk -v kib="$memory" 'BEGIN { printf "%.1f", kib / 1024 }')"
+            fi
+        done
+    done
+}
+
+# Hosts of many names at the lab's four addresses.
+write_estate() {
+    local hosts=$1 index addresses=("$LAB_A_DB" "$LAB_A_WEB" "$LAB_B_DB" "$LAB_B_WEB")
+    mkdir -p "$work/steps"
+    {
+        printf 'format: 1\nestate: steps\nsites: {dallas: {preferred: true}, nuremberg: {}}\ndefaults:\n'
+        printf '  host: {user: %s, port: %s, key: %s, known_hosts: %s, sudo: false}\nhosts:\n' "$LAB_USER" "$LAB_SSH_PORT" "$LAB_KEY" "$LAB_KNOWN_HOSTS"
+        for ((index = 0; index < hosts; index++)); do
+            printf '  h%d: {site: dallas, address: %s}\n' "$index" "${addresses[index % 4]}"
+        done
+    } >"$work/steps/switchback.yaml"
+    : >"$work/hosts"
+    for ((index = 0; index < hosts; index++)); do
+        printf 'h%d ansible_host=%s ansible_port=%s ansible_user=%s ansible_ssh_private_key_file=%s\n' "$index" "${addresses[index % 4]}" \
+            "$LAB_SSH_PORT" "$LAB_USER" "$LAB_KEY" >>"$work/hosts"
+    done
+}
+
+# Look and act: a look that says no, the act, a look that sees it.
+steps_by_switchback() {
+    local hosts=$1 count=$2 index host measured=()
+    {
+        printf 'runbook: steps\nformat: 1\ntitle: Steps\nmodes: [planned]\nphases:\n'
+        for ((index = 0; index < count; index++)); do
+            printf '  - phase: p%d\n    title: Step %d\n    parallel: true\n    steps:\n' "$index" "$index"
+            printf '      - id: act\n        for_each: host\n        do: {host.command: {run: ["true"], repeat: safe}}\n'
+        done
+    } >"$work/steps/steps.yaml"
+    [[ ! -x /usr/bin/time ]] || measured=(/usr/bin/time -v -o "$work/time")
+    "${measured[@]}" "$switchback" --estate "$work/steps/switchback.yaml" --state "$work/steps/state" run "$work/steps/steps.yaml" --yes --no-input >"$work/log" 2>&1 ||
+        fail "steps: $(tail -n 5 "$work/log")"
+}
+
+steps_by_bash() {
+    local hosts=$1 count=$2 index line
+    rm -rf "$work/mux" && mkdir "$work/mux"
+    while read -r name line; do
+        local address=${line#ansible_host=}
+        address=${address%% *}
+        (
+            options=(-o ControlPath="$work/mux/$name" -o UserKnownHostsFile="$LAB_KNOWN_HOSTS" -o StrictHostKeyChecking=yes -i "$LAB_KEY" -p "$LAB_SSH_PORT")
+            ssh "${options[@]}" -o ControlMaster=yes -o ControlPersist=60 -f -N "$LAB_USER@$address"
+            for ((index = 0; index < count; index++)); do
+                ssh "${options[@]}" "$LAB_USER@$address" true </dev/null
+            done
+            ssh "${options[@]}" -O exit "$LAB_USER@$address" 2>/dev/null
+        ) &
+    done <"$work/hosts"
+    wait
+}
+
+steps_by_ansible() {
+    local count=$2 index
+    {
+        printf -- '- hosts: all\n  gather_facts: false\n  tasks:\n'
+        for ((index = 0; index < count; index++)); do printf '    - {name: step %d, command: "true"}\n' "$index"; done
+    } >"$work/steps.play.yaml"
+    rm -rf "$work/cp"
+    ANSIBLE_CONFIG=$work/ansible.cfg "$ansible" -i "$work/hosts" "$work/steps.play.yaml" >"$work/ansible.log" 2>&1 || fail "ansible: $(tail -n 5 "$work/ansible.log")"
+}
