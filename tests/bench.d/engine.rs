@@ -267,6 +267,7 @@ fn plan(steps: usize, at_once: usize) -> Plan {
         inputs: std::collections::BTreeMap::new(),
         outage_max_ms: None,
         rto_ms: None,
+        rpo_ms: None,
         phases: vec![phase],
         steps: all.iter().map(step).collect(),
     }

@@ -34,7 +34,7 @@ ESTATE
     {
         printf 'runbook: thousand\nformat: 1\ntitle: A thousand steps\nmodes: [planned]\nphases:\n  - phase: all\n    title: All\n    steps:\n'
         for ((index = 0; index < 1000; index++)); do
-            printf '      - {id: step-%d, do: {host.command: {host: a, run: ["true"], look: {run: ["false"]}, repeat: safe}}}\n' "$index"
+            printf '      - {id: step-%d, for_each: host, do: {host.command: {run: ["true"], look: {run: ["false"]}, repeat: safe}}}\n' "$index"
         done
     } >"$work/program/thousand.yaml"
     "$switchback" --estate "$work/program/switchback.yaml" check "$work/program/thousand.yaml" >"$work/log" 2>&1 || fail "check: $(tail -n 5 "$work/log")"

@@ -51,14 +51,16 @@ write_estate() {
     done
 }
 
-# Look and act: a look that says no, the act, a look that sees it.
+# On one host look and act: a look that says no, the act, a look that sees it. On many hosts the act alone.
 steps_by_switchback() {
-    local hosts=$1 count=$2 index host measured=()
+    local hosts=$1 count=$2 index measured=() what='run: ["true"]'
+    rm -rf "$work.marks" && mkdir -m 1777 "$work.marks"
     {
         printf 'runbook: steps\nformat: 1\ntitle: Steps\nmodes: [planned]\nphases:\n'
         for ((index = 0; index < count; index++)); do
             printf '  - phase: p%d\n    title: Step %d\n    parallel: true\n    steps:\n' "$index" "$index"
-            printf '      - id: act\n        for_each: host\n        do: {host.command: {run: ["true"], repeat: safe}}\n'
+            [[ $hosts != 1 ]] || what="run: [touch, $work.marks/$index], look: {run: [test, -e, $work.marks/$index]}"
+            printf '      - id: act\n        for_each: host\n        do: {host.command: {%s, repeat: safe}}\n' "$what"
         done
     } >"$work/steps/steps.yaml"
     [[ ! -x /usr/bin/time ]] || measured=(/usr/bin/time -v -o "$work/time")
@@ -67,7 +69,7 @@ steps_by_switchback() {
 }
 
 steps_by_bash() {
-    local hosts=$1 count=$2 index line
+    local count=$2 index name line
     rm -rf "$work/mux" && mkdir "$work/mux"
     while read -r name line; do
         local address=${line#ansible_host=}
