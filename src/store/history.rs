@@ -58,9 +58,11 @@ impl Store {
     }
 
     fn read(&self, run: &str) -> Result<(Vec<Event>, Hash), StoreError> {
-        let root: Option<Vec<u8>> =
-            self.connection.query_row("select root from run where id = ?", [run], |row| row.get(0)).optional()?;
-        let Some(root) = root else { return Err(StoreError::NoRun(run.to_owned())) };
+        let ends: Option<(Vec<u8>, Option<Vec<u8>>)> = self
+            .connection
+            .query_row("select root, head from run where id = ?", [run], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((root, last)) = ends else { return Err(StoreError::NoRun(run.to_owned())) };
         let damaged = |seq: u64, why: &str| StoreError::Damaged { run: run.to_owned(), seq, why: why.to_owned() };
         let mut head = chain::root(run);
         if root != head {
@@ -86,6 +88,9 @@ impl Store {
                 return Err(damaged(expected, "its number inside is another"));
             }
             events.push(event);
+        }
+        if last.is_some_and(|last| last != head) {
+            return Err(damaged(events.len() as u64, "it is missing, or the run's last hash was changed"));
         }
         Ok((events, head))
     }

@@ -26,8 +26,8 @@ impl Store {
     pub fn begin_run(self, held: Held, began_at: &str, now_ms: fn() -> i64) -> Result<Writer, StoreError> {
         let head = chain::root(&held.run);
         self.connection.execute(
-            "insert into run (id, estate, began_at, root) values (?, ?, ?, ?)",
-            params![held.run, held.estate, began_at, head.as_slice()],
+            "insert into run (id, estate, began_at, root, head) values (?, ?, ?, ?, ?)",
+            params![held.run, held.estate, began_at, head.as_slice(), head.as_slice()],
         )?;
         Ok(Writer { connection: self.connection, held, head, waiting: Vec::new(), now_ms })
     }
@@ -91,6 +91,11 @@ impl Writer {
                 let seq = i64::try_from(*seq).map_err(|_| JournalError::Disk("too many events".to_owned()))?;
                 insert.execute(params![self.held.run, seq, body, head.as_slice()]).map_err(disk)?;
             }
+        }
+        if !self.waiting.is_empty() {
+            transaction
+                .execute("update run set head = ? where id = ?", params![head.as_slice(), self.held.run])
+                .map_err(disk)?;
         }
         transaction.commit().map_err(disk)?;
         self.head = head;

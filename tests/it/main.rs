@@ -9,6 +9,7 @@ mod documents;
 mod engine;
 mod estate;
 mod house;
+mod journal;
 mod mistakes;
 mod pair;
 mod runbook;
