@@ -68,6 +68,9 @@ fn read(text: &str) -> Vec<Discovered> {
             _ => {}
         }
     }
+    // A child that was forked a moment ago still looks like the server that it comes from.
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|server| seen.insert(server.data_dir.clone()));
     all
 }
 
@@ -116,6 +119,14 @@ impl Discovered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_that_was_just_forked_is_no_server_of_its_own() {
+        let one = "server\nuser postgres\ndata /data/a\nport 5432\n";
+        let other = "server\nuser postgres\ndata /data/b\nport 5433\n";
+        let found = read(&format!("{one}{other}{one}"));
+        assert_eq!(found.iter().map(|server| server.port).collect::<Vec<_>>(), [5432, 5433]);
+    }
 
     #[test]
     fn servers_are_read_as_they_are_told() {
