@@ -13,7 +13,7 @@ use crate::actions::database::{mysql, postgres};
 use crate::actions::ssh::Hosts;
 use crate::actions::{database, entrance, host, human, web};
 use crate::base::name::{ServiceName, SiteName};
-use crate::engine::action::Action;
+use crate::engine::action::{Action, Touch};
 use crate::estate::Estate;
 use crate::estate::model::Kind;
 use crate::runbook::bound::BoundAction;
@@ -94,7 +94,7 @@ impl Workshop {
     /// machine is refused too.
     pub async fn lock(&self, take_over: bool) -> Result<Locks, Failure> {
         let members = self.databases.values().flat_map(|database| database.locks(&self.estate.name)).collect();
-        let held = lock::acquire(members, take_over).await.map_err(|refused| {
+        let held = lock::acquire(members, take_over.then(Touch::for_takeover)).await.map_err(|refused| {
             Failure::new(Exit::Locked, refused.to_string())
                 .hint("wait for it, or ask its operator")
                 .hint("its session ends with its program; when that is gone for good: `--take-over --reason \"…\"`")
@@ -107,6 +107,11 @@ impl Workshop {
 pub struct Locks(lock::HeldLocks);
 
 impl Locks {
+    /// Whose sessions were ended for them, when they were taken over.
+    pub fn ended(&self) -> &[String] {
+        &self.0.ended
+    }
+
     /// Why a lock is no longer held, when one is not.
     pub fn lost(&self) -> Option<String> {
         self.0.lost()

@@ -45,6 +45,11 @@ impl Touch {
     pub fn for_preparation() -> Self {
         Self(())
     }
+    /// For a take-over, asked for by a person with its reason: it ends the sessions by which a stopped program
+    /// of ours holds its locks, and nothing else.
+    pub fn for_takeover() -> Self {
+        Self(())
+    }
     /// For tests of adapters, which have no driver.
     #[cfg(test)]
     pub fn for_test() -> Self {

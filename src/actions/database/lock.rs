@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use futures::future::{BoxFuture, join_all};
 use tokio::task::JoinHandle;
 
-use crate::engine::action::ActionError;
+use crate::engine::action::{ActionError, Touch};
 
 /// How often the sessions are looked at.
 const TEND_EVERY: Duration = Duration::from_secs(2);
@@ -21,10 +21,19 @@ const GOES_WITHIN: Duration = Duration::from_secs(1);
 /// The same when the operator takes over from a machine that vanished: as long as its server takes to notice.
 const GOES_WITHIN_TAKE_OVER: Duration = Duration::from_secs(20);
 
+/// How long a holder insists at a member where another was quicker, while it holds another member's lock: whoever
+/// was refused there gives back what it took in the moment before. A contender takes all or none.
+const INSISTS_FOR: Duration = Duration::from_secs(3);
+const INSIST_EVERY: Duration = Duration::from_millis(50);
+
 /// One member's lock, held by a session that the implementation keeps.
 pub trait MemberLock: Send + Sync {
     /// Takes it, or sees that it is still held. Called again and again.
     fn hold(&self) -> BoxFuture<'_, Hold>;
+    /// Gives it back, when it is held.
+    fn let_go(&self) -> BoxFuture<'_, ()>;
+    /// Ends the session of whoever else holds it, as far as that is a session of our own role; who it was.
+    fn end_holder<'a>(&'a self, touch: &'a Touch) -> BoxFuture<'a, Result<Option<String>, ActionError>>;
 }
 
 /// What came of taking it.
@@ -51,6 +60,8 @@ pub struct HeldLocks {
     tending: JoinHandle<()>,
     /// Members at which it could not be taken, each with the reason.
     pub not_held: Vec<String>,
+    /// Whose sessions were ended for it.
+    pub ended: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -59,15 +70,24 @@ struct State {
     looked: SystemTime,
 }
 
-/// Takes the lock at every member that answers.
-pub async fn acquire(members: Vec<Box<dyn MemberLock>>, take_over: bool) -> Result<HeldLocks, LockRefused> {
-    let patience = if take_over { GOES_WITHIN_TAKE_OVER } else { GOES_WITHIN };
+/// Takes the lock at every member that answers. With a `take_over` the holder's sessions are ended: a program that
+/// is stopped keeps its session, and would go on with it when it wakes.
+pub async fn acquire(members: Vec<Box<dyn MemberLock>>, take_over: Option<Touch>) -> Result<HeldLocks, LockRefused> {
+    let patience = if take_over.is_some() { GOES_WITHIN_TAKE_OVER } else { GOES_WITHIN };
     let deadline = SystemTime::now() + patience;
+    let mut ended = Vec::new();
     let not_held = loop {
-        match hold_all(&members).await {
+        match take_all(&members).await {
             Ok(not_held) => break not_held,
             Err(holder) if SystemTime::now() >= deadline => return Err(LockRefused { holder }),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(_) => {
+                if let Some(touch) = &take_over {
+                    for member in &members {
+                        ended.extend(member.end_holder(touch).await.ok().flatten());
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
     };
     let state = Arc::new(Mutex::new(State { theirs: None, looked: SystemTime::now() }));
@@ -75,26 +95,54 @@ pub async fn acquire(members: Vec<Box<dyn MemberLock>>, take_over: bool) -> Resu
     let tending = tokio::spawn(async move {
         loop {
             tokio::time::sleep(TEND_EVERY).await;
-            let held = hold_all(&members).await;
+            // A lock that was lost stays lost: whoever took over may have ended, and its work stands.
+            if is_stale(kept.lock().unwrap_or_else(PoisonError::into_inner).looked) {
+                return;
+            }
+            let theirs = tend(&members).await;
             let mut state = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            state.theirs = held.err();
+            if theirs.is_some() {
+                state.theirs = theirs;
+                return;
+            }
             state.looked = SystemTime::now();
         }
     });
-    Ok(HeldLocks { state, tending, not_held })
+    Ok(HeldLocks { state, tending, not_held, ended })
 }
 
-/// The members at which it is not held, or who holds it.
-async fn hold_all(members: &[Box<dyn MemberLock>]) -> Result<Vec<String>, String> {
+/// All of them or none, one after the other in the estate's order, so that of two who try at once one wins at the
+/// first member. Gives the members at which it could not be taken, or who holds it.
+async fn take_all(members: &[Box<dyn MemberLock>]) -> Result<Vec<String>, String> {
     let mut not_held = Vec::new();
-    for hold in join_all(members.iter().map(|member| member.hold())).await {
-        match hold {
+    for member in members {
+        match member.hold().await {
             Hold::Ours => {}
-            Hold::Theirs(holder) => return Err(holder),
+            Hold::Theirs(holder) => {
+                join_all(members.iter().map(|member| member.let_go())).await;
+                return Err(holder);
+            }
             Hold::Unreachable(error) => not_held.push(error.message),
         }
     }
     Ok(not_held)
+}
+
+/// Sees that the locks are still held, and takes them where a member has come back. Who has taken ours, if so.
+async fn tend(members: &[Box<dyn MemberLock>]) -> Option<String> {
+    let deadline = SystemTime::now() + INSISTS_FOR;
+    loop {
+        let holds = join_all(members.iter().map(|member| member.hold())).await;
+        let theirs = holds.iter().find_map(|hold| match hold {
+            Hold::Theirs(holder) => Some(holder.clone()),
+            Hold::Ours | Hold::Unreachable(_) => None,
+        })?;
+        // Where nothing is ours any more we were taken over.
+        if !holds.contains(&Hold::Ours) || SystemTime::now() >= deadline {
+            return Some(theirs);
+        }
+        tokio::time::sleep(INSIST_EVERY).await;
+    }
 }
 
 impl HeldLocks {
@@ -104,10 +152,16 @@ impl HeldLocks {
         if let Some(holder) = &state.theirs {
             return Some(holder.clone());
         }
-        // A clock that was set back says nothing.
-        let ago = state.looked.elapsed().unwrap_or_default();
-        (ago > UNTENDED_MAX).then(|| format!("the locks at the databases were last looked at {} s ago", ago.as_secs()))
+        is_stale(state.looked).then(|| {
+            let ago = state.looked.elapsed().unwrap_or_default().as_secs();
+            format!("the locks at the databases were last looked at {ago} s ago; another run may have had them since")
+        })
     }
+}
+
+/// A clock that was set back says nothing.
+fn is_stale(looked: SystemTime) -> bool {
+    looked.elapsed().unwrap_or_default() > UNTENDED_MAX
 }
 
 impl Drop for HeldLocks {
@@ -124,7 +178,7 @@ mod tests {
     use super::*;
 
     /// Answers from a list, the last one for ever.
-    struct Scripted(Vec<Hold>, AtomicU32);
+    struct Scripted(Vec<Hold>, AtomicU32, Arc<AtomicU32>);
 
     impl MemberLock for Scripted {
         fn hold(&self) -> BoxFuture<'_, Hold> {
@@ -132,27 +186,67 @@ mod tests {
             let answer = self.0.get(asked).or(self.0.last()).cloned().expect("an answer");
             Box::pin(async move { answer })
         }
+        fn let_go(&self) -> BoxFuture<'_, ()> {
+            self.2.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async {})
+        }
+        fn end_holder<'a>(&'a self, _touch: &'a Touch) -> BoxFuture<'a, Result<Option<String>, ActionError>> {
+            Box::pin(async { Ok(Some("the holder".to_owned())) })
+        }
     }
 
     fn members(answers: Vec<Vec<Hold>>) -> Vec<Box<dyn MemberLock>> {
-        let scripted = |answers| Box::new(Scripted(answers, AtomicU32::new(0))) as Box<dyn MemberLock>;
+        counted(answers, &Arc::default())
+    }
+
+    /// The same, and how often any of them was let go.
+    fn counted(answers: Vec<Vec<Hold>>, let_go: &Arc<AtomicU32>) -> Vec<Box<dyn MemberLock>> {
+        let scripted =
+            |answers| Box::new(Scripted(answers, AtomicU32::new(0), Arc::clone(let_go))) as Box<dyn MemberLock>;
         answers.into_iter().map(scripted).collect()
+    }
+
+    fn theirs() -> Hold {
+        Hold::Theirs("switchback/7 from 10.0.0.9".to_owned())
     }
 
     #[tokio::test]
     async fn a_holder_that_goes_in_a_moment_does_not_refuse_us() {
-        let locks = acquire(members(vec![vec![Hold::Theirs("x".to_owned()), Hold::Ours]]), false).await;
+        let locks = acquire(members(vec![vec![Hold::Theirs("x".to_owned()), Hold::Ours]]), None).await;
         assert_eq!(locks.expect("ours").lost(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn somebody_else_is_named_at_once_or_later() {
-        let theirs = || Hold::Theirs("switchback/7 from 10.0.0.9".to_owned());
         let gone = Hold::Unreachable(ActionError::unreachable("a-db does not answer"));
-        let locks = acquire(members(vec![vec![Hold::Ours, theirs()], vec![gone]]), false).await.expect("ours");
+        let locks = acquire(members(vec![vec![Hold::Ours, theirs()], vec![gone]]), None).await.expect("ours");
         assert_eq!(locks.not_held, ["a-db does not answer"]);
         assert_eq!(locks.lost(), None);
         tokio::time::sleep(TEND_EVERY * 2).await;
         assert_eq!(locks.lost().as_deref(), Some("switchback/7 from 10.0.0.9"));
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_at_one_member_keeps_none() {
+        let let_go = Arc::default();
+        let refused = acquire(counted(vec![vec![Hold::Ours], vec![theirs()]], &let_go), None).await;
+        assert_eq!(refused.map(drop).map_err(|refused| refused.holder), Err("switchback/7 from 10.0.0.9".to_owned()));
+        // Also after its last try: both of them, each time.
+        assert!(let_go.load(Ordering::Relaxed) >= 4, "{let_go:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_contender_that_is_quicker_at_a_member_that_came_back_does_not_end_our_run() {
+        let quicker = vec![Hold::Ours, theirs(), theirs(), Hold::Ours];
+        let locks = acquire(members(vec![vec![Hold::Ours], quicker]), None).await.expect("ours");
+        tokio::time::sleep(TEND_EVERY * 2).await;
+        assert_eq!(locks.lost(), None);
+    }
+
+    #[tokio::test]
+    async fn a_take_over_ends_the_sessions_of_the_holder() {
+        let members = members(vec![vec![theirs(), Hold::Ours], vec![Hold::Ours]]);
+        let locks = acquire(members, Some(Touch::for_test())).await.expect("taken over");
+        assert_eq!(locks.ended, ["the holder", "the holder"]);
     }
 }

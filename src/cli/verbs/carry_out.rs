@@ -97,9 +97,7 @@ async fn attempt(
     };
     let mut opening = vec![started];
     if consent.take_over {
-        let from = taken_from.map_or_else(String::new, |from| format!(" from {from}"));
-        let reason = accept.reason.clone().unwrap_or_default();
-        opening.push(What::Noted { note: crate::engine::action::Evidence::new(format!("taken over{from}: {reason}")) });
+        opening.push(taken_over(taken_from, &locks, accept));
     }
     opening.extend(attended(common, accept, consent));
     let origin_ms = i128::from(clock.monotonic_ms());
@@ -117,6 +115,17 @@ pub fn opened(common: &Common, id: &str, plan: &Plan, event: &Event) {
     if common.format == Format::Json {
         json::print(&json::event_line(id, plan, event));
     }
+}
+
+/// What the journal keeps of a take-over: from whom, whose sessions were ended for it, and why.
+pub(super) fn taken_over(from: Option<String>, locks: &crate::cli::wire::Locks, accept: &Accept) -> What {
+    let from = from.map_or_else(String::new, |from| format!(" from {from}"));
+    let ended = match locks.ended() {
+        [] => String::new(),
+        ended => format!(", the session of {} was ended", ended.join(" and of ")),
+    };
+    let reason = accept.reason.as_deref().unwrap_or_default();
+    What::Noted { note: crate::engine::action::Evidence::new(format!("taken over{from}{ended}: {reason}")) }
 }
 
 /// Looks at everything and decides whether the run may begin; `None` when there is nothing to do.
@@ -278,7 +287,12 @@ struct Guarded<'a> {
 
 impl Journal for Guarded<'_> {
     fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError> {
-        if let (What::Intended { .. } | What::UndoIntended { .. }, Some(lost)) = (&event.what, self.locks.lost()) {
+        // Nothing is begun any more, and what others have done since is not told as this run's own end.
+        let decides = matches!(
+            event.what,
+            What::Intended { .. } | What::UndoIntended { .. } | What::BackOutBegan { .. } | What::Ended { .. }
+        );
+        if let (true, Some(lost)) = (decides, self.locks.lost()) {
             return Err(JournalError::LockLost(lost));
         }
         self.writer.append(event, durable)
@@ -291,7 +305,7 @@ impl Journal for Guarded<'_> {
     }
 }
 
-fn journal_failure(error: &JournalError, id: &str, touched: bool) -> Failure {
+pub(super) fn journal_failure(error: &JournalError, id: &str, touched: bool) -> Failure {
     let (exit, hint) = match (error, touched) {
         (JournalError::LockLost(_), _) => (Exit::Locked, "somebody else carries on with this estate; do nothing here"),
         (JournalError::Disk(_), true) => {

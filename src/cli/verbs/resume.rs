@@ -37,19 +37,19 @@ pub async fn run(
             })?
         }
     };
-    if !past.is_unfinished() {
-        let word = past.state.ended.map_or("ended", |(verdict, _)| session::verdict_word(verdict));
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("run {} is finished: {word}; there is nothing to go on with", past.row.id),
-        )
-        .hint(format!("switchback show {}", past.row.id)));
-    }
+    unfinished(&past)?;
     order::check_misses(&past.plan, accept)?;
-    let prepared = session::prepare_again(common, &past, session::accepted(accept)?)?;
     let held = locking::take(&mut store, &past.plan.estate, &past.row.id, consent.take_over)?;
-    let locks = match prepared.workshop.lock(consent.take_over).await {
-        Ok(locks) => locks,
+    let ready = async {
+        // What was read before the lock was ours may be of the past: somebody else may have gone on meanwhile.
+        let past = session::find_run(&store, Some(&past.row.id))?;
+        unfinished(&past)?;
+        let prepared = session::prepare_again(common, &past, session::accepted(accept)?)?;
+        let locks = prepared.workshop.lock(consent.take_over).await?;
+        Ok::<_, Failure>((past, prepared, locks))
+    };
+    let (past, prepared, locks) = match ready.await {
+        Ok(ready) => ready,
         Err(failure) => {
             store.release_lock(&held)?;
             return Err(failure);
@@ -62,12 +62,11 @@ pub async fn run(
     let mut state = past.state.clone();
     let origin_ms = origin(&past, &clock);
     let by = owner::this_process();
-    let reason = match (&accept.reason, taken_from) {
-        (Some(reason), Some(from)) => Some(format!("taken over from {from}: {reason}")),
-        (reason, _) => reason.clone(),
-    };
     let accepted = serde_json::to_value(session::accepted(accept)?).unwrap_or_default();
-    let mut opening = vec![What::Resumed { by: by.clone(), reason, accepted }];
+    let mut opening = vec![What::Resumed { by: by.clone(), reason: accept.reason.clone(), accepted }];
+    if consent.take_over {
+        opening.push(carry_out::taken_over(taken_from, &locks, accept));
+    }
     if direction == Direction::Back {
         opening.push(What::BackOutBegan {
             reason: accept.reason.clone().unwrap_or_else(|| "the operator said so".to_owned()),
@@ -80,7 +79,7 @@ pub async fn run(
     for what in opening {
         let elapsed = u64::try_from(i128::from(clock.monotonic_ms()) - origin_ms).unwrap_or(0).max(state.now_ms);
         let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: elapsed, what };
-        writer.append(&event, true).map_err(|error| Failure::new(Exit::Stopped, error.to_string()))?;
+        writer.append(&event, true).map_err(|error| carry_out::journal_failure(&error, &id, state.has_touched()))?;
         if let Err(error) = state.fold(&prepared.plan, &event) {
             problem = Some(Failure::new(Exit::Internal, error.to_string()));
         }
@@ -93,6 +92,16 @@ pub async fn run(
         tell_what_stays(&past);
     }
     carry_out::drive(common, &prepared, &mut state, writer, accept, consent, &clock, origin_ms, &id, locks).await
+}
+
+/// Refuses to go on with a run that has ended.
+fn unfinished(past: &PastRun) -> Result<(), Failure> {
+    if past.is_unfinished() {
+        return Ok(());
+    }
+    let word = past.state.ended.as_ref().map_or("ended", |(verdict, _)| session::verdict_word(*verdict));
+    Err(Failure::new(Exit::Usage, format!("run {} is finished: {word}; there is nothing to go on with", past.row.id))
+        .hint(format!("switchback show {}", past.row.id)))
 }
 
 /// The clock's milliseconds at which the run began, so that elapsed time goes on over the interruption.

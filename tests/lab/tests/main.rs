@@ -17,6 +17,7 @@ mod kills;
 mod lab;
 mod looks;
 mod lost_replies;
+mod operators;
 mod random_kills;
 mod round_trips;
 mod running;

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::live::{Link, LookSql, Session};
 use crate::actions::database::lock::{Hold, MemberLock};
-use crate::engine::action::ActionError;
+use crate::engine::action::{ActionError, Touch};
 
 const SQL_MAX: Duration = Duration::from_secs(5);
 
@@ -17,6 +17,12 @@ const TAKE: LookSql = LookSql("SELECT GET_LOCK(?, 0)");
 const IS_OURS: LookSql = LookSql("SELECT IS_USED_LOCK(?) = CONNECTION_ID()");
 const HOLDER: LookSql = LookSql(
     "SELECT CAST(p.id AS CHAR), p.user, p.host FROM information_schema.processlist p WHERE p.id = IS_USED_LOCK(?)",
+);
+const GIVE_BACK: LookSql = LookSql("SELECT RELEASE_LOCK(?)");
+/// Sessions of one's own account need no privilege to be ended.
+const OWN_HOLDER: LookSql = LookSql(
+    "SELECT CAST(p.id AS CHAR), p.host FROM information_schema.processlist p
+     WHERE p.id = IS_USED_LOCK(?) AND p.user = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND p.id <> CONNECTION_ID()",
 );
 /// Tended every other second; a machine that vanished holds nothing for long.
 const LET_GO: LookSql = LookSql("SET SESSION wait_timeout = 20");
@@ -59,6 +65,25 @@ impl NamedLock {
 impl MemberLock for NamedLock {
     fn hold(&self) -> BoxFuture<'_, Hold> {
         Box::pin(async move { self.take().await.unwrap_or_else(Hold::Unreachable) })
+    }
+    fn let_go(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let kept = self.session.lock().await.take();
+            if let Some(session) = kept {
+                // The server hears of the end of a session later than of this. Where it cannot be told, the session goes.
+                let _ = session.look(GIVE_BACK, &[&self.name], SQL_MAX).await;
+            }
+        })
+    }
+    fn end_holder<'a>(&'a self, touch: &'a Touch) -> BoxFuture<'a, Result<Option<String>, ActionError>> {
+        Box::pin(async move {
+            let session = self.link.apart().await?;
+            let rows = session.look(OWN_HOLDER, &[&self.name], SQL_MAX).await?;
+            let Some(id) = rows.get::<u64>(0, 0) else { return Ok(None) };
+            session.touch(touch, &format!("KILL CONNECTION {id}"), &[], SQL_MAX).await?;
+            let from = rows.text(0, 1).unwrap_or("unknown");
+            Ok(Some(format!("session {id} from {from} at {}", self.member)))
+        })
     }
 }
 

@@ -9,11 +9,12 @@ use tokio::sync::Mutex;
 
 use super::live::{Link, LookSql, Session};
 use crate::actions::database::lock::{Hold, MemberLock};
-use crate::engine::action::ActionError;
+use crate::engine::action::{ActionError, Touch};
 
 const SQL_MAX: Duration = Duration::from_secs(5);
 
 const TAKE: LookSql = LookSql("SELECT pg_try_advisory_lock($1::bigint)::text");
+const GIVE_BACK: LookSql = LookSql("SELECT pg_advisory_unlock($1::bigint)::text");
 const IS_OURS: LookSql = LookSql(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
                     AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = $1::bigint)::text",
@@ -25,6 +26,13 @@ const HOLDER: LookSql = LookSql(
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
        AND ((l.classid::bigint << 32) | l.objid::bigint) = $1::bigint",
 );
+
+/// Sessions of our own role need no privilege to be ended.
+const END_HOLDER: &str = "SELECT a.application_name, coalesce(host(a.client_addr), 'the server itself'),
+            pg_terminate_backend(a.pid)::text
+     FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_backend_pid()
+       AND a.usename = current_user AND ((l.classid::bigint << 32) | l.objid::bigint) = $1::bigint";
 
 /// The lock of an estate at one server.
 #[derive(Debug)]
@@ -70,6 +78,23 @@ impl AdvisoryLock {
 impl MemberLock for AdvisoryLock {
     fn hold(&self) -> BoxFuture<'_, Hold> {
         Box::pin(async move { self.take().await.unwrap_or_else(Hold::Unreachable) })
+    }
+    fn let_go(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let kept = self.session.lock().await.take();
+            if let Some(session) = kept {
+                // The server hears of the end of a session later than of this. Where it cannot be told, the session goes.
+                let _ = session.look(GIVE_BACK, &[&self.key], SQL_MAX).await;
+            }
+        })
+    }
+    fn end_holder<'a>(&'a self, touch: &'a Touch) -> BoxFuture<'a, Result<Option<String>, ActionError>> {
+        Box::pin(async move {
+            let session = self.link.apart().await?;
+            let rows = session.touch(touch, END_HOLDER, &[&self.key], SQL_MAX).await?;
+            let text = |column| rows.text(0, column).filter(|text| !text.is_empty()).unwrap_or("unknown");
+            Ok((rows.count() > 0).then(|| format!("{} from {} at {}", text(0), text(1), self.member)))
+        })
     }
 }
 

@@ -174,13 +174,13 @@ async fn one_run_an_estate() {
     use crate::actions::database::lock::acquire;
     let (one, two) = (fresh(Mode::Planned).await, cluster(Mode::Planned));
     for estate in ["shop", "another"] {
-        let locks = acquire(one.locks(estate), false).await.expect("ours");
+        let locks = acquire(one.locks(estate), None).await.expect("ours");
         assert_eq!((locks.lost(), locks.not_held.len()), (None, 0));
-        let refused = acquire(two.locks(estate), false).await.expect_err("theirs");
+        let refused = acquire(two.locks(estate), None).await.expect_err("theirs");
         println!("{refused}");
         assert!(refused.holder.contains("switchback/test-"), "{refused}");
         drop(locks);
-        drop(acquire(two.locks(estate), false).await.expect("free again"));
+        drop(acquire(two.locks(estate), None).await.expect("free again"));
     }
 }
 

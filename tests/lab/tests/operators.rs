@@ -1,0 +1,135 @@
+//! Two operators at once, one who is stopped and taken over, and one who presses Ctrl-C.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::lab::{Lab, Said};
+
+const THERE: [&str; 4] = ["failover", "--to", "nuremberg", "--yes"];
+
+/// A fail-over that has just made the intention of this step durable. Its standard output is read on meanwhile.
+fn acting_in(lab: &Lab, step: &str) -> Child {
+    let order = ["--format", "json", "failover", "--to", "nuremberg", "--yes"];
+    let mut child = lab.command(&order).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("switchback runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    for line in lines.by_ref().map_while(Result::ok) {
+        let event: Value = serde_json::from_str(&line).unwrap_or_default();
+        if event["event"] == "intended" && event["step_id"] == step {
+            std::thread::spawn(move || lines.map_while(Result::ok).count());
+            return child;
+        }
+    }
+    panic!("{step} was never intended");
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success(), "SIG{name} cannot be sent");
+}
+
+/// How a process ends, within two minutes.
+fn ended(mut child: Child) -> Said {
+    let began = Instant::now();
+    while child.try_wait().expect("it can be asked").is_none() {
+        if began.elapsed() > Duration::from_secs(120) {
+            child.kill().expect("killed");
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let output = child.wait_with_output().expect("ended");
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::new(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[test]
+fn of_two_operators_one_wins_and_a_stopped_one_does_nothing_more_when_it_wakes() {
+    let mut lab = Lab::fresh();
+    lab.client_starts();
+    // Before its fence: the other finds both sites as they were.
+    let first = acting_in(&lab, "prepare/checkpoint/orders");
+    signal(&first, "STOP");
+    let stopped = Instant::now();
+    let pid = first.id().to_string();
+
+    // The same state directory.
+    let said = lab.exits(&THERE, 8);
+    assert!(said.stderr.contains(&pid), "the holder is not named:\n{}", said.stderr);
+    // Another laptop.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let other_state = elsewhere.path().join("state");
+    let other = other_state.to_str().expect("a path");
+    let there = [&["--state", other][..], &THERE[..]].concat();
+    let said = lab.exits(&there, 8);
+    assert!(said.stderr.contains("holds the lock at the database: switchback/"), "{}", said.stderr);
+    // Taking over wants a reason; with one, the stopped program's sessions are ended.
+    lab.exits(&[&there[..], &["--take-over"]].concat(), 2);
+    lab.ok(&[&there[..], &["--take-over", "--reason", "the first laptop froze"]].concat());
+    let shown = lab.ok(&["--state", other, "--format", "json", "show"]);
+    assert!(shown.stdout.contains("the first laptop froze"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("was ended"), "whose session was ended is not told:\n{}", shown.stdout);
+    lab.is_at_rest("b-db", "a-db");
+    let timeline = "select timeline_id from pg_control_checkpoint()";
+    lab.sql("b-db", "checkpoint");
+    let before = lab.sql("b-db", timeline);
+
+    // Past its lease it wakes, in the middle of its run.
+    std::thread::sleep(Duration::from_secs(32).saturating_sub(stopped.elapsed()));
+    signal(&first, "CONT");
+    let said = ended(first);
+    assert_eq!(said.code, 8, "{}", said.stderr);
+    lab.is_at_rest("b-db", "a-db");
+    lab.sql("b-db", "checkpoint");
+    assert_eq!(lab.sql("b-db", timeline), before, "it was promoted again");
+    let seen = lab.client_stops();
+    assert_eq!((seen.missing, seen.both), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_run_that_is_stopped_is_taken_over_from_its_own_journal() {
+    let lab = Lab::fresh();
+    let first = acting_in(&lab, "fence.1/fence-databases/orders");
+    signal(&first, "STOP");
+    lab.exits(&["resume", "--yes"], 8);
+    lab.exits(&["resume", "--yes", "--take-over"], 2);
+    lab.ok(&["resume", "--yes", "--take-over", "--reason", "its terminal is gone"]);
+    lab.is_at_rest("b-db", "a-db");
+    // Its journal is no longer its own: it writes nothing, and so does nothing.
+    signal(&first, "CONT");
+    let said = ended(first);
+    assert_eq!(said.code, 8, "{}", said.stderr);
+    lab.is_at_rest("b-db", "a-db");
+    lab.ok(&["runs", "--verify"]);
+}
+
+#[test]
+fn one_ctrl_c_finishes_the_step_and_two_stop_at_once() {
+    let mut lab = Lab::fresh();
+    lab.client_starts();
+    for times in [1, 2] {
+        let run = acting_in(&lab, "fence.1/fence-databases/orders");
+        let began = Instant::now();
+        for _ in 0..times {
+            signal(&run, "INT");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        let said = ended(run);
+        assert_eq!(said.code, 130, "{times}: {}", said.stderr);
+        let runs = lab.ok(&["runs"]);
+        assert!(runs.stdout.lines().next().is_some_and(|last| last.contains("interrupted")), "{}", runs.stdout);
+        assert!(began.elapsed() < Duration::from_secs(30), "{times}: {:?}", began.elapsed());
+        // Nobody was promoted, and the run is to be gone on with.
+        assert_eq!(lab.is_primary("b-db"), Some(false));
+        lab.ok(&["resume", "--yes"]);
+        lab.is_at_rest("b-db", "a-db");
+        lab.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    }
+    let seen = lab.client_stops();
+    assert_eq!((seen.missing, seen.both), (Vec::new(), Vec::new()));
+}
