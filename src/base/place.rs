@@ -17,6 +17,8 @@ pub struct Source {
     /// As the user named it; shown in problems.
     pub name: String,
     pub text: String,
+    /// Where each line but the first begins: a runbook of a thousand steps asks for as many places.
+    line_starts: Vec<usize>,
 }
 
 /// From which byte to which, in one source.
@@ -38,7 +40,9 @@ pub struct Place {
 impl Source {
     /// A source that does not come from disk.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into() })
+        let text = text.into();
+        let line_starts = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        Arc::new(Self { name: name.into(), text, line_starts })
     }
 
     /// Reads a file, within [`FILE_BYTES_MAX`], as text.
@@ -73,8 +77,8 @@ impl Source {
     /// Line and column of a byte, both from 1; the column counts characters.
     pub fn line_and_column(&self, byte: usize) -> (usize, usize) {
         let before = self.text.get(..byte).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
+        let line = self.line_starts.partition_point(|start| *start <= before.len()) + 1;
+        let line_start = line.checked_sub(2).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(0);
         let text = before.get(line_start..).unwrap_or_default();
         // A byte order mark is no character of the first line.
         (line, text.chars().filter(|&c| c != '\u{feff}').count() + 1)
