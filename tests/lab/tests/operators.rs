@@ -94,7 +94,8 @@ fn of_two_operators_one_wins_and_a_stopped_one_does_nothing_more_when_it_wakes()
 #[test]
 fn a_run_that_is_stopped_is_taken_over_from_its_own_journal() {
     let lab = Lab::fresh();
-    let first = acting_in(&lab, "fence.1/fence-databases/orders");
+    // Not in the middle of a fence: the next call of an act that is under way is not kept back (docs/safety.md).
+    let first = acting_in(&lab, "prepare/checkpoint/orders");
     signal(&first, "STOP");
     lab.exits(&["resume", "--yes"], 8);
     lab.exits(&["resume", "--yes", "--take-over"], 2);
