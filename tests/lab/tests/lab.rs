@@ -10,7 +10,8 @@ use serde_json::Value;
 pub struct Lab {
     pub state: tempfile::TempDir,
     pub estate: PathBuf,
-    client: bool,
+    /// What the running client writes to: `postgres`, `mariadb` or `both`.
+    client: Option<&'static str>,
 }
 
 /// What one call of the program said.
@@ -44,6 +45,11 @@ pub fn lab(arguments: &[&str]) -> String {
 impl Lab {
     /// The two sites as they were when they came up, with what `prepare` makes.
     pub fn fresh() -> Self {
+        Self::fresh_with("switchback.yaml")
+    }
+
+    /// The same, with another of the lab's estates.
+    pub fn fresh_with(estate: &str) -> Self {
         assert!(
             std::env::var_os("SWITCHBACK_LAB_UP").is_some(),
             "these tests need the two sites of the lab: run them with tests/lab/run-tests"
@@ -51,7 +57,7 @@ impl Lab {
         lab(&["reset"]);
         let state = tempfile::tempdir().expect("a folder");
         let folder = std::env::var("LAB_DIR").expect("run by tests/lab/run-tests");
-        let this = Self { estate: PathBuf::from(folder).join("switchback.yaml"), state, client: false };
+        let this = Self { estate: PathBuf::from(folder).join(estate), state, client: None };
         this.ok(&["prepare", "--apply"]);
         this
     }
@@ -96,24 +102,32 @@ impl Lab {
     }
 
     pub fn client_starts(&mut self) {
-        lab(&["client", "start"]);
-        self.client = true;
+        self.client_writes_to("postgres");
+    }
+
+    /// Starts a client that writes to `postgres`, to `mariadb`, or to `both`, with a ledger for each.
+    pub fn client_writes_to(&mut self, database: &'static str) {
+        lab(&["client", "start", "--database", database]);
+        self.client = Some(database);
         // It has written before anything happens.
         std::thread::sleep(Duration::from_millis(300));
     }
 
     /// Stops the client and says what it saw.
     pub fn client_stops(&mut self) -> Seen {
+        Seen::of(&self.report_of_the_client())
+    }
+
+    /// Stops the client that writes to both: what it saw of PostgreSQL, and of MariaDB.
+    pub fn client_of_both_stops(&mut self) -> (Seen, Seen) {
+        let report = self.report_of_the_client();
+        (Seen::of(&report["postgres"]), Seen::of(&report["mariadb"]))
+    }
+
+    fn report_of_the_client(&mut self) -> Value {
         lab(&["client", "stop"]);
-        self.client = false;
-        let report: Value = serde_json::from_str(&lab(&["client", "report", "--json"])).expect("the report is JSON");
-        let list = |name: &str| report[name].as_array().cloned().unwrap_or_else(|| panic!("{name} in {report}"));
-        Seen {
-            acknowledged: report["acknowledged"].as_u64().expect("a count"),
-            missing: list("missing"),
-            both: list("both"),
-            longest_gap_ms: report["longest_gap_ms"].as_f64().expect("a gap"),
-        }
+        self.client = None;
+        serde_json::from_str(&lab(&["client", "report", "--json"])).expect("the report is JSON")
     }
 
     /// One value from a database, as its superuser.
@@ -134,6 +148,48 @@ impl Lab {
         }
     }
 
+    /// One value from MariaDB, as its superuser.
+    pub fn mariadb(&self, host: &str, query: &str) -> String {
+        lab(&["mariadb", host, "--batch", "--skip-column-names", "--execute", query]).trim().to_owned()
+    }
+
+    /// What a server of MariaDB is, in one word; `None` when it does not answer.
+    pub fn mariadb_role(&self, host: &str) -> Option<&'static str> {
+        // Beside a sum the server gives the variable as it was at its start.
+        let threads = "select @@global.read_only, \
+            (select count(*) from information_schema.processlist where command = 'Slave_IO'), \
+            (select count(*) from information_schema.processlist where command = 'Slave_SQL')";
+        let output = Command::new(top().join("tests/lab/lab"))
+            .args(["mariadb", host, "--batch", "--skip-column-names", "--execute", threads])
+            .output()
+            .expect("the lab's command runs");
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        // A replica that applies in parallel has more threads than one.
+        let counts: Vec<u32> = text.split('\t').map(|count| count.parse().unwrap_or(0)).collect();
+        match counts.as_slice() {
+            [0, 0, 0] => Some("primary"),
+            [1, io, sql] if *io > 0 && *sql > 0 => Some("replica"),
+            [1, 0, 0] => Some("read-only"),
+            _ if text.is_empty() => None,
+            _ => Some("something else"),
+        }
+    }
+
+    /// Sees that the one MariaDB serves, and that the other follows it by GTID and has what it has.
+    pub fn mariadb_is_at_rest(&self, primary: &str, replica: &str) {
+        let roles = (self.mariadb_role(primary), self.mariadb_role(replica));
+        assert_eq!(roles, (Some("primary"), Some("replica")), "{primary} is to lead and {replica} to follow");
+        let status = lab(&["mariadb", replica, "--execute", "show slave status\\G"]);
+        let line = |name: &str| {
+            let found = status.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": "));
+            found.unwrap_or_else(|| panic!("{name} in {status}")).to_owned()
+        };
+        assert!(matches!(line("Using_Gtid").as_str(), "Slave_Pos" | "Current_Pos"), "{status}");
+        let position = self.mariadb(primary, "select @@gtid_binlog_pos");
+        let waited = self.mariadb(replica, &format!("select master_gtid_wait('{position}', 20)"));
+        assert_eq!(waited, "0", "{replica} does not come to {position}: {status}");
+    }
+
     /// Sees that `primary` serves, that `standby` streams from it, and that both names lead there.
     pub fn is_at_rest(&self, primary: &str, standby: &str) {
         assert_eq!(self.is_primary(primary), Some(true), "{primary} is to be the primary");
@@ -143,9 +199,28 @@ impl Lab {
     }
 }
 
+impl Seen {
+    fn of(report: &Value) -> Self {
+        let list = |name: &str| report[name].as_array().cloned().unwrap_or_else(|| panic!("{name} in {report}"));
+        Self {
+            acknowledged: report["acknowledged"].as_u64().expect("a count"),
+            missing: list("missing"),
+            both: list("both"),
+            longest_gap_ms: report["longest_gap_ms"].as_f64().expect("a gap"),
+        }
+    }
+
+    /// Nothing that was acknowledged is missing, and nothing was taken at two sites.
+    pub fn is_whole(&self, what: &str) {
+        assert!(self.acknowledged > 20, "{what}: the client wrote only {} rows", self.acknowledged);
+        assert_eq!(self.missing, Vec::<Value>::new(), "{what}: acknowledged writes are missing");
+        assert_eq!(self.both, Vec::<Value>::new(), "{what}: both sites took writes");
+    }
+}
+
 impl Drop for Lab {
     fn drop(&mut self) {
-        if self.client {
+        if self.client.is_some() {
             let _ = Command::new(top().join("tests/lab/lab")).args(["client", "stop"]).output();
         }
     }

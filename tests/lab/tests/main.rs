@@ -8,6 +8,7 @@
 
 mod accounts;
 mod bad_days;
+mod both;
 mod debian;
 mod evidence;
 mod first_steps;
@@ -17,6 +18,7 @@ mod kills;
 mod lab;
 mod looks;
 mod lost_replies;
+mod mariadb;
 mod operators;
 mod random_kills;
 mod round_trips;
