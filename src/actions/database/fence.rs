@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use super::port::{Fence, Role};
 use super::situation::Situation;
 use crate::base::name::SiteName;
-use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, FactKind, Observed, Touch};
+use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, FactKind, Fault, Observed, Touch};
 use crate::runbook::bound::Mode;
 
 #[derive(Debug)]
@@ -38,7 +38,8 @@ impl Fencing {
             Ok(Some(doubt)) => Err(ActionError::refused(format!(
                 "`{service}` stays fenced at {at}: the member at {site} is not seen to be in recovery ({doubt})"
             ))),
-            Err(_) if context.accepted.unfenced.contains_key(site) => Ok(()),
+            // A server that answers, and lets us not in, is alive: nobody can vouch that it takes no writes.
+            Err(error) if error.fault != Fault::Refused && context.accepted.unfenced.contains_key(site) => Ok(()),
             Err(error) => Err(ActionError::new(
                 error.fault,
                 format!(
