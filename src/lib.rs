@@ -8,6 +8,7 @@
 //! * floor 1, [`runbook`]: runbooks as written, their binding to an estate, and the checks of the result
 //! * floor 2, [`engine`]: what an action is; the pure machine and the one loop that obeys it
 //! * floor 3, [`actions`]: what can be done, a folder a family
+//! * floor 3, [`notify`]: tells people and programs of a run, beside it
 //! * floor 3, [`store`]: the journal and the lock, on disk
 //! * floor 3, [`report`]: folds a run's events into something to read
 //! * floor 4, [`cli`]: the command line; the only floor that prints
@@ -21,6 +22,7 @@ pub mod runbook;
 pub mod engine;
 
 pub mod actions;
+pub mod notify;
 pub mod report;
 pub mod store;
 

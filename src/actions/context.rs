@@ -28,6 +28,9 @@ pub struct Accepted {
     pub unfenced: BTreeMap<SiteName, String>,
     /// Services that may lose writes, each with the reason given.
     pub data_loss: BTreeMap<ServiceName, String>,
+    /// Steps that may fail, each with the reason given; whoever asks passes them over.
+    #[serde(default)]
+    pub misses: BTreeMap<String, String>,
 }
 
 impl Accepted {
@@ -35,6 +38,7 @@ impl Accepted {
     pub fn extend(&mut self, more: Self) {
         self.unfenced.extend(more.unfenced);
         self.data_loss.extend(more.data_loss);
+        self.misses.extend(more.misses);
     }
 }
 

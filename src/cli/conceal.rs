@@ -67,7 +67,9 @@ fn secret_value(line: &str) -> Option<(usize, usize)> {
             .rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')))
             .map_or(0, |at| at + word_end[at..].chars().next().map_or(1, char::len_utf8));
         let value = line[colon + 1..].trim_start();
-        if !names_a_secret(&word_end[word_start..]) || is_reference(&word_end[word_start..], value) {
+        // A webhook's URL is one; a map below the key is judged word by word.
+        let url = &word_end[word_start..] == "webhook" && !value.is_empty() && !value.starts_with('{');
+        if !(url || names_a_secret(&word_end[word_start..])) || is_reference(&word_end[word_start..], value) {
             continue;
         }
         return Some((line.len() - value.len(), first_key));
@@ -79,7 +81,7 @@ fn names_a_secret(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     let path = ["passfile", "pgpass", "tsig_file"].contains(&word.as_str());
     let name = ["pass", "secret", "token", "credential"].iter().any(|part| word.contains(part));
-    (name && !path) || word == "key" || word.ends_with("_key") || word == "apikey"
+    (name && !path) || word == "key" || word.ends_with("_key") || word == "apikey" || word == "url_from"
 }
 
 fn begins_reference(text: &str) -> bool {
@@ -116,6 +118,9 @@ mod tests {
             ("replication: {user: r, passfile: /x}", "replication: {user: r, passfile: /x}"),
             ("host: {key: ~/.ssh/id}", "host: {key: ~/.ssh/id}"),
             ("key: c2VjcmV0", "key: ********"),
+            ("slack: {webhook: https://x/y}", "slack: {webhook: ************"),
+            ("webhook: {url: https://x, url_from: y}", "webhook: {url: https://x, url_from: **"),
+            ("webhook: {file: /x}", "webhook: {file: /x}"),
             ("passphrase: pä€𝄞", "passphrase: *·•\u{1d7d8}"),
             ("a: \u{1b}[2J", "a: *[2J"),
         ] {

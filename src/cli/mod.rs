@@ -1,6 +1,7 @@
 //! The command line: reads what is asked, wires what is needed, prints what came of it.
 
 pub mod args;
+mod bell;
 mod clock;
 mod conceal;
 mod drill;

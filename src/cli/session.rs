@@ -190,6 +190,7 @@ pub fn accepted(accept: &Accept) -> Result<Accepted, Failure> {
             ServiceName::new(service.as_str()).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         accepted.data_loss.insert(service, reason.clone());
     }
+    accepted.misses.extend(accept.accept_miss.iter().map(|step| (step.clone(), reason.clone())));
     Ok(accepted)
 }
 

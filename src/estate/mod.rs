@@ -6,6 +6,7 @@ mod later;
 mod load;
 pub mod model;
 mod mysql;
+pub mod notify;
 pub mod schema;
 pub mod window;
 pub mod written;

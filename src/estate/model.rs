@@ -31,6 +31,8 @@ pub struct Estate {
     pub providers: IndexMap<ProviderName, Provider>,
     /// When live drills may be held.
     pub windows: Vec<Window>,
+    /// Who is told of a run.
+    pub notify: Vec<super::notify::Receiver>,
     pub contacts: Vec<Contact>,
 }
 

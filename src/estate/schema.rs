@@ -14,7 +14,11 @@ pub fn schema() -> Value {
         map.insert("title".to_owned(), json!("Switchback estate"));
     }
     // Exactly one kind, as a count of keys and not as alternatives: editors then offer all of them.
-    for (name, kinds) in [("Service", &["postgres", "mysql", "web"][..]), ("Provider", &["powerdns", "rfc2136"])] {
+    for (name, kinds) in [
+        ("Service", &["postgres", "mysql", "web"][..]),
+        ("Provider", &["powerdns", "rfc2136"]),
+        ("Notify", &["slack", "webhook", "pagerduty", "email", "command"]),
+    ] {
         if let Some(definition) = schema.pointer_mut(&format!("/$defs/{name}")).and_then(Value::as_object_mut) {
             let required: Vec<Value> = kinds.iter().map(|kind| json!({"required": [kind]})).collect();
             definition.insert("oneOf".to_owned(), Value::Array(required));

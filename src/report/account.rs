@@ -3,9 +3,9 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::Told;
 use super::figures::{Figures, figures};
 use super::words::{accepted, carried_out_by, decisions, notes, step_says, step_word};
+use super::{Notified, Told};
 use crate::base::quantity::spoken;
 use crate::engine::event::{Event, What};
 use crate::engine::plan::{Plan, PlanPhase, PlanStep};
@@ -38,6 +38,8 @@ pub struct Account {
     pub decisions: Vec<Decision>,
     pub exceptions: Vec<String>,
     pub notes: Vec<String>,
+    /// Who was told, and who could not be.
+    pub notices: Vec<Notified>,
     pub before: Vec<StepRow>,
     pub after: Vec<StepRow>,
     pub phases: Vec<PhaseRow>,
@@ -137,8 +139,9 @@ pub fn account(told: &Told<'_>) -> Account {
         figures: own,
         services: receipts(plan, state, events),
         decisions: decisions(plan, events),
-        exceptions: accepted(events),
+        exceptions: accepted(plan, events),
         notes: notes(events),
+        notices: told.notices.to_vec(),
         before,
         after,
         phases: plan

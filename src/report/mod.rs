@@ -36,6 +36,20 @@ pub struct Told<'a> {
     pub head: &'a str,
     /// Runs before this one of the same runbook in the same mode to the same site, oldest first.
     pub earlier: &'a [Earlier],
+    /// Kept beside the journal, and no part of its chain of hashes.
+    pub notices: &'a [Notified],
+}
+
+/// What became of one notice to one receiver.
+#[derive(Debug, Clone, Serialize)]
+pub struct Notified {
+    pub receiver: String,
+    pub way: String,
+    pub event: String,
+    pub at: String,
+    pub delivered: bool,
+    /// Why not; empty where it was.
+    pub says: String,
 }
 
 /// An earlier run's figures.

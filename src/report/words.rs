@@ -1,5 +1,7 @@
 //! Events and stages in words: what a reader is told who knows neither.
 
+use std::collections::BTreeMap;
+
 use super::account::Decision;
 use crate::engine::event::{Answer, Event, Question, Resolution, What};
 use crate::engine::plan::Plan;
@@ -97,18 +99,39 @@ fn answer_word(answer: Answer) -> &'static str {
     }
 }
 
-/// What was accepted by name, with the reason.
-pub fn accepted(events: &[Event]) -> Vec<String> {
-    let mut list = Vec::new();
+/// What was accepted by name, with the reason: sites, services, and steps that failed and were passed over.
+pub fn accepted(plan: &Plan, events: &[Event]) -> Vec<String> {
+    let mut list: Vec<String> = Vec::new();
+    let mut reasons: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut asked: Option<&Question> = None;
+    let mut put = |line: String| {
+        if !list.contains(&line) {
+            list.push(line);
+        }
+    };
     for event in events {
-        let (What::Started { accepted, .. } | What::Resumed { accepted, .. }) = &event.what else { continue };
-        for (kind, words) in [("unfenced", "may stay unfenced"), ("data_loss", "may lose writes")] {
-            for (name, reason) in accepted.get(kind).and_then(|map| map.as_object()).into_iter().flatten() {
-                let line = format!("{name} {words}: {}", reason.as_str().unwrap_or(""));
-                if !list.contains(&line) {
-                    list.push(line);
+        match &event.what {
+            What::Started { accepted, .. } | What::Resumed { accepted, .. } => {
+                let of = |kind: &str| accepted.get(kind).and_then(|map| map.as_object()).into_iter().flatten();
+                for (kind, words) in [("unfenced", "may stay unfenced"), ("data_loss", "may lose writes")] {
+                    for (name, reason) in of(kind) {
+                        put(format!("{name} {words}: {}", reason.as_str().unwrap_or("")));
+                    }
                 }
+                reasons.extend(of("misses").filter_map(|(step, reason)| Some((step.as_str(), reason.as_str()?))));
             }
+            What::Asked { question } => asked = Some(question),
+            What::Answered { question, answer: Answer::Pass, by } => {
+                let why = asked.filter(|asked| asked.id == *question).map_or("", |asked| asked.text.as_str());
+                let reason =
+                    reasons.get(question.as_str()).map_or_else(String::new, |reason| format!(", because: {reason}"));
+                put(format!("{question} was passed over by {by}{reason}. What failed: {why}"));
+            }
+            What::Resolved { step, verdict: Resolution::Skip, reason, by } => {
+                let id = plan.steps.get(*step).map_or("a step", |step| step.id.as_str());
+                put(format!("{id} was passed over by {by}, because: {reason}"));
+            }
+            _ => {}
         }
     }
     list

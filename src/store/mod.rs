@@ -10,6 +10,7 @@ pub mod drills;
 pub mod history;
 pub mod journal;
 pub mod lock;
+pub mod notices;
 mod schema;
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};

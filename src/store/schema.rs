@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::StoreError;
 
 /// What makes each version out of the one before. An older journal is brought up to the last one, a newer one refused.
-const VERSIONS: &[&str] = &[TABLES, DRILLS, RUN_HEADS];
+const VERSIONS: &[&str] = &[TABLES, DRILLS, RUN_HEADS, NOTICES];
 
 const TABLES: &str = "
 create table run (
@@ -47,6 +47,21 @@ create table drill (
 /// Since version 3: where each run's chain ends, written in the same transaction as its last event, so that a tail
 /// that is gone without a trace shows. Null in runs that an older version wrote and nobody has gone on with since.
 const RUN_HEADS: &str = "alter table run add column head blob;";
+
+/// Since version 4.
+const NOTICES: &str = "
+create table notice (
+    number integer primary key,
+    run text not null references run(id),
+    receiver text not null,
+    way text not null,
+    event text not null,
+    at text not null,
+    delivered integer not null,
+    says text not null
+) strict;
+create index notice_of_run on notice (run);
+";
 
 pub(super) fn ensure(connection: &Connection) -> Result<(), StoreError> {
     // Whoever only reads does not wait for a writer.

@@ -36,7 +36,7 @@ fn floor(module: &str) -> Option<u32> {
         "base" => 0,
         "estate" | "runbook" => 1,
         "engine" => 2,
-        "actions" | "store" | "report" => 3,
+        "actions" | "notify" | "store" | "report" => 3,
         "cli" => 4,
         _ => return None,
     })
@@ -91,12 +91,13 @@ fn each_driver_crate_is_named_in_one_place() {
         ("openssh::", &["actions/ssh/"]),
         ("tokio_postgres::", &["actions/database/postgres/"]),
         ("mysql_async::", &["actions/database/mysql/live/"]),
-        ("reqwest::", &["actions/entrance/powerdns/", "actions/web/"]),
+        ("reqwest::", &["actions/entrance/powerdns/", "actions/web/", "notify/http.rs"]),
         ("hickory_proto::", &["actions/dns/", "actions/entrance/rfc2136/"]),
         ("dialoguer::", &["cli/prompt.rs"]),
         ("indicatif::", &["cli/view/human.rs", "cli/view/screen.rs"]),
         ("miette::", &["cli/problems.rs"]),
-        ("tera::", &["report/"]),
+        ("tera::", &["notify/words.rs", "report/"]),
+        ("lettre::", &["notify/mail.rs"]),
         ("clap::", &["cli/"]),
     ];
     let mut wrong = Vec::new();

@@ -11,6 +11,7 @@ mod estate;
 mod house;
 mod journal;
 mod mistakes;
+mod notify;
 mod pair;
 mod runbook;
 mod scheduling;

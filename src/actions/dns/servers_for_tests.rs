@@ -230,5 +230,6 @@ pub fn estate(name: &str, kind: ProviderKind, dallas: Records, nuremberg: Record
         providers: [(provider.clone(), Provider { name: provider, kind })].into_iter().collect(),
         windows: Vec::new(),
         contacts: Vec::new(),
+        notify: Vec::new(),
     }
 }

@@ -80,6 +80,7 @@ fn bench() -> Bench {
         providers: indexmap::IndexMap::new(),
         windows: Vec::new(),
         contacts: Vec::new(),
+        notify: Vec::new(),
     };
     let hosts = Hosts::new(&estate);
     Bench { sshd, estate, hosts }

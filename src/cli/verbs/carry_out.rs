@@ -14,7 +14,7 @@ use crate::cli::experience::Experience;
 use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::{human::HumanReporter, json, json::JsonReporter, page::Page};
-use crate::cli::{drill, ending, leave, locking, owner, present};
+use crate::cli::{bell, drill, ending, leave, locking, owner, present};
 use crate::engine::driver::{DriveError, Driver};
 use crate::engine::event::{EVENT_FORMAT, Event, What};
 use crate::engine::plan::Plan;
@@ -250,13 +250,15 @@ pub async fn drive(
     let interrupt = interrupts();
     let memory = prepared.context.memory.clone();
     let remember = move |step: &str, evidence: &crate::engine::action::Evidence| memory.record(step, evidence);
+    let mut bell = bell::hung(prepared, state, clock, id);
+    let mut ringing = bell::Ringing { watched: reporter.as_mut(), bell: &mut bell };
     let mut journal = Guarded { writer: &mut writer, locks: &locks };
     let driver = Driver {
         plan: &prepared.plan,
         actions: &prepared.actions,
         journal: &mut journal,
         clock,
-        reporter: reporter.as_mut(),
+        reporter: &mut ringing,
         prompter: &mut prompter,
         interrupt,
         remember: &remember,
@@ -269,13 +271,33 @@ pub async fn drive(
         Ok((verdict, reason)) => {
             writer.release()?;
             leave::after_run(common, &consent.leave, id, &prepared.plan, state);
-            Ok(ending::tell(common, prepared, state, verdict, &reason, id, &head))
+            if common.format == Format::Json {
+                // The end is the last line.
+                bell::tell_undelivered(common, id, &bell::answered(bell, common, id).await);
+                return Ok(ending::tell(common, prepared, state, verdict, &reason, id, &head));
+            }
+            let exit = ending::tell(common, prepared, state, verdict, &reason, id, &head);
+            bell::tell_undelivered(common, id, &bell::answered(bell, common, id).await);
+            Ok(exit)
         }
-        Err(DriveError::Journal(error)) => Err(journal_failure(&error, id, state.has_touched())),
-        Err(error @ DriveError::Interrupted) => Err(Failure::new(Exit::Interrupted, error.to_string())
+        Err(error) => {
+            bell::broke_off(&mut bell, prepared, state, clock, &error);
+            bell::tell_undelivered(common, id, &bell::answered(bell, common, id).await);
+            Err(broken(&error, id, state.has_touched()))
+        }
+    }
+}
+
+/// How a run ends that has no verdict.
+fn broken(error: &DriveError, id: &str, touched: bool) -> Failure {
+    match error {
+        DriveError::Journal(error) => journal_failure(error, id, touched),
+        DriveError::Interrupted => Failure::new(Exit::Interrupted, error.to_string())
             .hint(format!("switchback show {id}"))
-            .hint(format!("switchback resume {id}"))),
-        Err(error) => Err(Failure::new(Exit::Internal, error.to_string()).hint(format!("switchback show {id}"))),
+            .hint(format!("switchback resume {id}")),
+        DriveError::Impossible(_) | DriveError::Stuck => {
+            Failure::new(Exit::Internal, error.to_string()).hint(format!("switchback show {id}"))
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::session::{self, PastRun};
 use crate::report::figures::figures;
-use crate::report::{self, Earlier, Told};
+use crate::report::{self, Earlier, Notified, Told};
 use crate::store::Store;
+use crate::store::notices::NoticeRow;
 
 /// How many earlier runs a page compares with.
 const EARLIER_MAX: usize = 30;
@@ -20,6 +21,7 @@ pub fn run(common: &Common, run: Option<&str>, form: &PageForm, json: bool) -> R
     let past = session::find_run(&store, run)?;
     let head = store.verify(&past.row.id)?.head;
     let earlier = earlier(&store, &past)?;
+    let notices = notices(&store, &past)?;
     let told = Told {
         run: &past.row.id,
         plan: &past.plan,
@@ -27,6 +29,7 @@ pub fn run(common: &Common, run: Option<&str>, form: &PageForm, json: bool) -> R
         events: &past.events,
         head: &head,
         earlier: &earlier,
+        notices: &notices,
     };
     let unmade = |error| Failure::new(Exit::Internal, format!("the report cannot be made: {error}"));
     let text = if json || (common.format == Format::Json && !form.html && !form.markdown) {
@@ -38,6 +41,19 @@ pub fn run(common: &Common, run: Option<&str>, form: &PageForm, json: bool) -> R
     };
     put(text.trim_end(), form.out.as_deref())?;
     Ok(Exit::Done)
+}
+
+/// Who was told of the run.
+fn notices(store: &Store, past: &PastRun) -> Result<Vec<Notified>, Failure> {
+    let read = |row: NoticeRow| Notified {
+        receiver: row.receiver,
+        way: row.way,
+        event: row.event.replace('_', " "),
+        at: row.at.parse().map_or(row.at, |at: jiff::Timestamp| at.strftime("%F %T UTC").to_string()),
+        delivered: row.delivered,
+        says: row.says,
+    };
+    Ok(store.notices(&past.row.id)?.into_iter().map(read).collect())
 }
 
 /// Prints a page, or writes it to a file.

@@ -5,6 +5,7 @@ mod database;
 mod entrance;
 mod host;
 mod mysql;
+mod notify;
 mod people;
 mod web;
 
@@ -23,6 +24,7 @@ use crate::base::secret::SecretRef;
 
 pub(super) use entrance::{entrances, providers};
 pub(super) use host::hosts;
+pub(super) use notify::receivers;
 pub(super) use people::{contacts, windows};
 
 /// What filling in needs to know, and what it finds wrong on the way.

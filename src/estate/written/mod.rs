@@ -5,6 +5,7 @@
 mod database;
 mod entrance;
 mod mysql;
+mod notify;
 mod people;
 mod secret;
 mod web;
@@ -21,6 +22,7 @@ use crate::base::quantity::Span;
 pub use database::{Control, ControlKeys, Layout, Postgres, PostgresMember, Replication, Tls};
 pub use entrance::{Dns, DnsDefaults, Entrance, PowerDns, Provider, Rfc2136, TsigKey};
 pub use mysql::{Flavour, Mysql, MysqlMember, MysqlReplication};
+pub use notify::{Email, Notify, Occasion, PagerDuty, Slack, Webhook};
 pub use people::{Contact, Day, Window};
 pub use secret::WrittenSecret;
 pub use web::{Expect, Web, WebMember};
@@ -59,6 +61,9 @@ pub struct Estate {
     /// When live drills may be held.
     #[serde(default)]
     pub windows: Entries<OtherName, Window>,
+    /// Who is told of a run, without a step.
+    #[serde(default)]
+    pub notify: Entries<OtherName, Notify>,
     /// Whom to call; for the written procedure.
     #[serde(default)]
     pub contacts: Entries<OtherName, Contact>,

@@ -19,6 +19,7 @@ mod lab;
 mod looks;
 mod lost_replies;
 mod mariadb;
+mod notices;
 mod operators;
 mod random_kills;
 mod round_trips;
