@@ -65,11 +65,16 @@ fn read(files: &[(&str, &[u8])]) -> Result<(Vec<Event>, String), String> {
     Ok((store.events(RUN).map_err(|error| error.to_string())?, head))
 }
 
-/// The places to damage: all of them when an environment variable says so, otherwise some, by a seed that is printed.
-#[expect(clippy::print_stderr, reason = "a failing seed is to be seen")]
+/// The places to damage: all of them with `SWITCHBACK_EVERY_BYTE=1`, every 64th from the third on with
+/// `SWITCHBACK_EVERY_BYTE=3/64`, otherwise some, by a seed that is printed.
+#[expect(clippy::print_stderr, reason = "a failing seed is to be seen, and `tests/soak` counts")]
 fn places(length: usize, some: usize) -> Vec<usize> {
-    if std::env::var_os("SWITCHBACK_EVERY_BYTE").is_some() {
-        return (0..length).collect();
+    if let Ok(which) = std::env::var("SWITCHBACK_EVERY_BYTE") {
+        let (from, step) = which.split_once('/').unwrap_or(("0", "1"));
+        let number = |text: &str| text.parse().expect("SWITCHBACK_EVERY_BYTE is 1 or FROM/STEP");
+        let all: Vec<usize> = (number(from)..length).step_by(number(step)).collect();
+        eprintln!("soak: bytes {}", all.len());
+        return all;
     }
     let chosen = std::env::var("SWITCHBACK_SEED").ok().and_then(|text| text.parse().ok());
     let mut seed: u64 = chosen.unwrap_or_else(|| u64::from(std::process::id()));

@@ -1,5 +1,7 @@
 //! On hosts of their own: links that are cut without a word, and a host that is silent instead of refusing.
 
+mod partitions;
+
 use std::time::{Duration, Instant};
 
 use crate::lab::{Lab, lab};

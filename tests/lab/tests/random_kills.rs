@@ -1,7 +1,7 @@
 //! SIGKILL at random moments of both runbooks under load, of resumed runs too, and `resume` until done.
 //!
 //! `SWITCHBACK_KILLS=N` says how many (10), `SWITCHBACK_SOAK_SECONDS=N` for how long instead, `SWITCHBACK_SEED=N`
-//! which moments; the last line says how many there were.
+//! which moments. Each kill has a line of its own, so that they can be counted whatever comes after.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ impl Dice {
     }
 }
 
-fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`, not a number")))
 }
 
@@ -38,7 +38,7 @@ fn killed_after(lab: &Lab, arguments: &[&str], after: Duration) -> bool {
     }
     let events = running.kill();
     let last = events.last().map(|event| format!("{} {}", event["event"], event["step_id"])).unwrap_or_default();
-    eprintln!("killed {arguments:?} after {after:?}, last event: {last}");
+    eprintln!("soak: kill of {arguments:?} after {after:?}, last event: {last}");
     true
 }
 
@@ -96,6 +96,7 @@ fn a_kill_at_any_moment_loses_nothing() {
                 std::thread::sleep(Duration::from_millis(dice.roll(usual_ms)));
                 if !running.is_over() {
                     kills += 1;
+                    eprintln!("soak: kill of a resume");
                 }
                 running.kill();
             }
@@ -107,5 +108,5 @@ fn a_kill_at_any_moment_loses_nothing() {
     let seen = lab.client_stops();
     assert_eq!(seen.missing, Vec::<Value>::new(), "acknowledged writes are missing (seed {seed})");
     assert_eq!(seen.both, Vec::<Value>::new(), "both sites took writes (seed {seed})");
-    eprintln!("soak: kills {kills} (seed {seed}, {} acknowledged writes)", seen.acknowledged);
+    eprintln!("{kills} kills (seed {seed}), {} acknowledged writes", seen.acknowledged);
 }

@@ -42,6 +42,10 @@ impl Running {
         false
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Holds the process where it is, or lets it go on.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
