@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use super::error::Failure;
 use super::exit::Exit;
 use super::last_seen;
@@ -13,11 +15,12 @@ use crate::actions::database::{mysql, postgres};
 use crate::actions::ssh::Hosts;
 use crate::actions::{database, entrance, host, human, web};
 use crate::base::name::{ServiceName, SiteName};
-use crate::engine::action::{Action, Touch};
+use crate::engine::action::{Action, Leave, Touch};
 use crate::estate::Estate;
 use crate::estate::model::Kind;
 use crate::runbook::bound::BoundAction;
 use crate::runbook::signature::Noun;
+use crate::store::watch::LockWatch;
 
 /// Makes the actions of bound steps, all on the same standing connections.
 pub struct Workshop {
@@ -115,5 +118,26 @@ impl Locks {
     /// Why a lock is no longer held, when one is not.
     pub fn lost(&self) -> Option<String> {
         self.0.lost()
+    }
+
+    /// The leave to act: as long as the locks at the databases and the one on this machine are ours.
+    pub fn leave(&self, here: LockWatch) -> Arc<dyn Leave> {
+        Arc::new(BothLocks { here, databases: self.0.watch() })
+    }
+}
+
+struct BothLocks {
+    here: LockWatch,
+    databases: lock::Watch,
+}
+
+impl Leave for BothLocks {
+    fn ended(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async move {
+            match self.here.lost() {
+                Some(why) => Some(why),
+                None => self.databases.lost().await,
+            }
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! What the engine knows of an action: a question, an act, and a proof.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -32,28 +33,65 @@ pub trait Action: fmt::Debug + Send + Sync {
     }
 }
 
+/// Whether a run may still change anything: as long as its locks are its own.
+pub trait Leave: Send + Sync {
+    /// Why it may not any more, as a lower-case sentence; `None` while it may. Asked before each call that
+    /// changes something, so it must cost next to nothing unless there is reason to doubt. What has ended
+    /// stays ended.
+    fn ended(&self) -> BoxFuture<'_, Option<String>>;
+}
+
 /// Leave to change something. In a run only the engine's driver makes one, and never in a dry-run.
-#[derive(Debug)]
-pub struct Touch(());
+///
+/// It can end in the middle of an act: a program that was stopped and taken over must not make the act's next
+/// call when it wakes. So whatever sends something that changes the world asks [`Touch::check`] immediately before.
+pub struct Touch(Option<Arc<dyn Leave>>);
 
 impl Touch {
-    pub(in crate::engine) fn mint() -> Self {
-        Self(())
+    pub(in crate::engine) fn mint(leave: Arc<dyn Leave>) -> Self {
+        Self(Some(leave))
     }
     /// For `prepare --apply`, the one act outside a run: a person asked for it by name, it may be repeated,
     /// and it only gives rights and makes tables of our own.
     pub fn for_preparation() -> Self {
-        Self(())
+        Self(None)
     }
     /// For a take-over, asked for by a person with its reason: it ends the sessions by which a stopped program
     /// of ours holds its locks, and nothing else.
     pub fn for_takeover() -> Self {
-        Self(())
+        Self(None)
     }
     /// For tests of adapters, which have no driver.
     #[cfg(test)]
     pub fn for_test() -> Self {
-        Self(())
+        Self(None)
+    }
+    /// The same, with a leave that can end.
+    #[cfg(test)]
+    pub fn for_test_while(leave: Arc<dyn Leave>) -> Self {
+        Self(Some(leave))
+    }
+
+    /// Refuses when the leave has ended. Whoever asks has then sent nothing.
+    pub async fn check(&self) -> Result<(), ActionError> {
+        match self.ended().await {
+            Some(why) => Err(ActionError::refused(format!("nothing more was sent, the lock is no longer ours: {why}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Why the leave has ended; `None` while it lasts.
+    pub(in crate::engine) async fn ended(&self) -> Option<String> {
+        match &self.0 {
+            Some(leave) => leave.ended().await,
+            None => None,
+        }
+    }
+}
+
+impl fmt::Debug for Touch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Touch")
     }
 }
 

@@ -4,12 +4,13 @@
 //! begins, nothing is begun twice, and every wait has an end.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 
-use super::action::{Action, ActionError, Evidence, Touch};
+use super::action::{Action, ActionError, Evidence, Leave, Touch};
 use super::event::{Answer, Event, Question, What};
 use super::machine::{self, Directive};
 use super::plan::{Plan, StepIndex};
@@ -38,6 +39,8 @@ pub struct Driver<'a> {
     /// The clock's milliseconds at which the run's elapsed time was zero; before the process's own start
     /// when the run is a resumed one.
     pub origin_ms: i128,
+    /// Whether the locks are still ours; asked again before each call of an act.
+    pub leave: Arc<dyn Leave>,
 }
 
 /// Why a run ended without a verdict of the machine's.
@@ -54,8 +57,9 @@ pub enum DriveError {
     Stuck,
 }
 
-/// What comes back from something that was under way.
-type Outcome = (StepIndex, What);
+/// What comes back from something that was under way; an error, when it was cut short because the locks are
+/// another's now. That has no outcome in the journal: what was done before stays in doubt.
+type Outcome = (StepIndex, Result<What, JournalError>);
 
 /// An answer, and who gave it.
 type Reply = Option<(Answer, String)>;
@@ -63,7 +67,7 @@ type Reply = Option<(Answer, String)>;
 impl Driver<'_> {
     /// Carries the run on from `state` until the machine says that it is over.
     pub async fn drive(mut self, state: &mut RunState) -> Result<(Verdict, String), DriveError> {
-        let touch = Touch::mint();
+        let touch = Touch::mint(Arc::clone(&self.leave));
         let mut flying: FuturesUnordered<BoxFuture<'_, Outcome>> = FuturesUnordered::new();
         let mut busy: BTreeSet<StepIndex> = BTreeSet::new();
         let mut renew_at = self.clock.monotonic_ms() + RENEW_MS;
@@ -81,7 +85,7 @@ impl Driver<'_> {
                         let Some(action) = actions.get(step) else { return Err(DriveError::Stuck) };
                         flying.push(Box::pin(async move {
                             clock.until(to_clock(not_before_ms, origin_ms)).await;
-                            (step, look(step, action.as_ref(), clock).await)
+                            (step, Ok(look(step, action.as_ref(), clock).await))
                         }));
                     }
                     Directive::Apply { step, attempt } if busy.insert(step) => {
@@ -198,6 +202,7 @@ impl Driver<'_> {
         (step, what): Outcome,
     ) -> Result<bool, DriveError> {
         busy.remove(&step);
+        let what = what?;
         let owed = may_wait(&what);
         self.append(state, what)?;
         Ok(owed)
@@ -299,20 +304,26 @@ async fn act(
     touch: &Touch,
     clock: &dyn Clock,
     limit_ms: u64,
-) -> What {
+) -> Result<What, JournalError> {
     let limit = clock.until(clock.monotonic_ms() + limit_ms);
-    tokio::select! {
+    let error = tokio::select! {
         biased;
         done = action.apply(touch) => match done {
-            Ok(applied) => What::Acted { step, attempt, applied },
-            Err(error) => What::ActFailed { step, attempt, error },
+            Ok(applied) => return Ok(What::Acted { step, attempt, applied }),
+            Err(error) => error,
         },
         () = limit => {
             let limit = crate::base::quantity::spoken(limit_ms);
-            let error = ActionError::in_doubt(format!("no answer within {limit}; whether it was done is not known"));
-            What::ActFailed { step, attempt, error }
+            ActionError::in_doubt(format!("no answer within {limit}; whether it was done is not known"))
         }
-    }
+    };
+    still_ours(touch).await?;
+    Ok(What::ActFailed { step, attempt, error })
+}
+
+/// Something that failed because it may not act any more is no failure of the act's.
+async fn still_ours(touch: &Touch) -> Result<(), JournalError> {
+    touch.ended().await.map_or(Ok(()), |why| Err(JournalError::LockLost(why)))
 }
 
 async fn undo(
@@ -322,14 +333,16 @@ async fn undo(
     before: &Evidence,
     clock: &dyn Clock,
     limit_ms: u64,
-) -> What {
+) -> Result<What, JournalError> {
     let limit = clock.until(clock.monotonic_ms() + limit_ms);
-    tokio::select! {
+    let error = tokio::select! {
         biased;
         done = action.undo(touch, before) => match done {
-            Ok(evidence) => What::Undone { step, evidence },
-            Err(error) => What::UndoFailed { step, error },
+            Ok(evidence) => return Ok(What::Undone { step, evidence }),
+            Err(error) => error,
         },
-        () = limit => What::UndoFailed { step, error: ActionError::transient("no answer in time") },
-    }
+        () = limit => ActionError::transient("no answer in time"),
+    };
+    still_ours(touch).await?;
+    Ok(What::UndoFailed { step, error })
 }

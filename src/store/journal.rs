@@ -1,9 +1,13 @@
 //! Appending events, durably.
 
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::chain::{self, Hash};
-use super::lock::{Held, LEASE_MS};
+use super::lock::{self, Held, LEASE_MS};
+use super::watch::{Confirmed, LockWatch};
 use super::{Store, StoreError};
 use crate::engine::event::Event;
 use crate::engine::ports::{Journal, JournalError};
@@ -15,7 +19,9 @@ use crate::engine::ports::{Journal, JournalError};
 #[derive(Debug)]
 pub struct Writer {
     connection: Connection,
+    folder: PathBuf,
     held: Held,
+    confirmed: Confirmed,
     head: Hash,
     waiting: Vec<(u64, String)>,
     now_ms: fn() -> i64,
@@ -29,7 +35,7 @@ impl Store {
             "insert into run (id, estate, began_at, root, head) values (?, ?, ?, ?, ?)",
             params![held.run, held.estate, began_at, head.as_slice(), head.as_slice()],
         )?;
-        Ok(Writer { connection: self.connection, held, head, waiting: Vec::new(), now_ms })
+        Ok(Writer::new(self, held, head, now_ms))
     }
 
     /// Goes on with a run's journal.
@@ -46,11 +52,21 @@ impl Store {
             })?,
             None => chain::root(&held.run),
         };
-        Ok(Writer { connection: self.connection, held, head, waiting: Vec::new(), now_ms })
+        Ok(Writer::new(self, held, head, now_ms))
     }
 }
 
 impl Writer {
+    fn new(store: Store, held: Held, head: Hash, now_ms: fn() -> i64) -> Self {
+        let Store { connection, folder } = store;
+        Self { connection, folder, held, confirmed: Confirmed::default(), head, waiting: Vec::new(), now_ms }
+    }
+
+    /// Sees between two events that the lock is still ours, on a connection of its own.
+    pub fn watch(&self) -> Result<LockWatch, StoreError> {
+        LockWatch::new(&self.folder, &self.held, &self.confirmed, self.now_ms)
+    }
+
     /// The hash of the last event written, in hex.
     pub fn head(&self) -> String {
         chain::hex(&self.head)
@@ -66,11 +82,12 @@ impl Writer {
     fn write(&mut self) -> Result<(), JournalError> {
         let disk = |error: rusqlite::Error| JournalError::Disk(error.to_string());
         let mut head = self.head;
+        let now_ms = (self.now_ms)();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(disk)?;
         let renewed = transaction
             .execute(
                 "update lock set lease_until_ms = ? where estate = ? and token = ?",
-                params![(self.now_ms)() + LEASE_MS, self.held.estate, self.held.token],
+                params![now_ms + LEASE_MS, self.held.estate, self.held.token],
             )
             .map_err(disk)?;
         if renewed == 0 {
@@ -79,7 +96,7 @@ impl Writer {
                 .optional()
                 .map_err(disk)?;
             return Err(JournalError::LockLost(
-                now.map_or_else(|| "it was given back".to_owned(), |owner| format!("it is {owner}'s")),
+                now.map_or_else(|| "it was given back".to_owned(), |owner| format!("it is {}'s", lock::spoken(&owner))),
             ));
         }
         {
@@ -98,6 +115,7 @@ impl Writer {
                 .map_err(disk)?;
         }
         transaction.commit().map_err(disk)?;
+        self.confirmed.store(now_ms, Ordering::Release);
         self.head = head;
         self.waiting.clear();
         Ok(())

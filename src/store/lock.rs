@@ -92,6 +92,14 @@ impl Store {
     }
 }
 
+/// An owner as people say it; whatever cannot be read is shown as it is.
+pub(super) fn spoken(owner: &str) -> String {
+    serde_json::from_str::<Owner>(owner).map_or_else(
+        |_| owner.to_owned(),
+        |owner| format!("{} (pid {} on {})", owner.operator, owner.pid, owner.machine),
+    )
+}
+
 fn read(connection: &rusqlite::Connection, estate: &str, now_ms: i64) -> Result<Option<Holder>, StoreError> {
     let row = connection
         .query_row("select run, owner, since, lease_until_ms from lock where estate = ?", [estate], |row| {

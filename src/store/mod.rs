@@ -12,6 +12,7 @@ pub mod journal;
 pub mod lock;
 pub mod notices;
 mod schema;
+pub mod watch;
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -43,6 +44,9 @@ pub enum StoreError {
     NoRun(String),
 }
 
+/// The journal's file in the state directory.
+const FILE: &str = "journal.sqlite";
+
 /// How long a writer waits for another one, which holds the file for one transaction only.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -56,7 +60,7 @@ impl Store {
         if mode & 0o077 != 0 {
             return Err(StoreError::Open { folder: folder.to_owned(), mode });
         }
-        let connection = Connection::open(folder.join("journal.sqlite"))?;
+        let connection = Connection::open(folder.join(FILE))?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use switchback::engine::action::{Action, ActionError, Applied, Evidence, Observed, Touch};
+use switchback::engine::action::{Action, ActionError, Applied, Evidence, Leave, Observed, Touch};
 use switchback::engine::driver::Driver;
 use switchback::engine::event::{Answer, EVENT_FORMAT, Event, Owner, Question, What};
 use switchback::engine::machine;
@@ -208,10 +208,19 @@ impl Engine {
             interrupt,
             remember: &|_, _| {},
             origin_ms: 0,
+            leave: std::sync::Arc::new(Always),
         };
         let ended = driver.drive(&mut state).await;
         anyhow::ensure!(dies_at != u64::MAX || ended.is_ok(), "{ended:?}");
         Ok((journal, state))
+    }
+}
+
+/// A lock that is never lost.
+struct Always;
+impl Leave for Always {
+    fn ended(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async { None })
     }
 }
 

@@ -171,3 +171,33 @@ fn a_long_file_says_why() {
         long.join("\n")
     );
 }
+
+#[test]
+fn whatever_takes_a_touch_asks_it_before_it_sends() {
+    // Who only passes the touch on asks nothing; an act or a verb that has nothing to do says so by `_touch`.
+    let idle = ["fn apply<'a>", "fn undo<'a>", "fn shorten<'a>", "fn tidy<'a>"];
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let path = path.display().to_string();
+        for (number, line) in code(&text).lines().enumerate() {
+            if path.starts_with("actions/") && line.contains("_touch: &") && !idle.iter().any(|act| line.contains(act))
+            {
+                wrong.push(format!("{path}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these verbs do not ask whether they may still touch:\n{}", wrong.join("\n"));
+    for place in [
+        "ssh/remote.rs",
+        "database/postgres/live/mod.rs",
+        "database/mysql/live/session.rs",
+        "entrance/powerdns/live.rs",
+        "entrance/rfc2136/mod.rs",
+        "database/cut_off.rs",
+    ] {
+        let asks = |(path, text): (PathBuf, String)| {
+            path == Path::new("actions").join(place) && code(&text).contains("touch.check().await")
+        };
+        assert!(sources().into_iter().any(asks), "{place} sends without asking whether it may still touch");
+    }
+}

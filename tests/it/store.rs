@@ -1,6 +1,7 @@
 //! The journal and the lock on a real disk.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use switchback::engine::action::Evidence;
 use switchback::engine::event::{Event, Owner, What};
@@ -74,6 +75,28 @@ fn an_owner_that_was_taken_over_writes_nothing_more() {
     assert!(taken.taken_from.is_some());
     assert!(matches!(writer.append(&note(1), true), Err(JournalError::LockLost(_))));
     assert_eq!(other.events("run1").expect("readable").len(), 1);
+}
+
+#[test]
+fn an_owner_that_was_taken_over_sees_it_between_two_events() {
+    static NOW: AtomicI64 = AtomicI64::new(1_700_000_000_000);
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let mut store = Store::open(&state).expect("a store");
+    let held = ours(take(&mut store, 1, Some(true), false));
+    let mut writer = store.begin_run(held, "2026-01-01T00:00:00Z", || NOW.load(Ordering::SeqCst)).expect("a journal");
+    let watch = writer.watch().expect("watched");
+    writer.append(&note(0), true).expect("the lock is ours");
+    assert_eq!(watch.lost(), None);
+    let mut other = Store::open(&state).expect("a second store");
+    let taken = ours(take(&mut other, 2, Some(true), true));
+    NOW.fetch_add(1_000, Ordering::SeqCst);
+    assert_eq!(watch.lost().as_deref(), Some("it is operator2@here (pid 2 on here)'s"));
+    // Whoever took over may have ended: what is lost stays lost, and what was given back is nobody's.
+    let second = writer.watch().expect("watched");
+    other.release_lock(&taken).expect("released");
+    assert_eq!(watch.lost().as_deref(), Some("it is operator2@here (pid 2 on here)'s"));
+    assert_eq!(second.lost().as_deref(), Some("it was given back"));
 }
 
 #[test]

@@ -26,10 +26,11 @@ pub async fn is_off(host: &RemoteHost) -> Option<Result<bool, String>> {
 }
 
 /// Switches the host off, and waits until its own look says so.
-pub async fn cut_off(host: &RemoteHost, _touch: &Touch) -> Result<Evidence, ActionError> {
+pub async fn cut_off(host: &RemoteHost, touch: &Touch) -> Result<Evidence, ActionError> {
     let Some(cut_off) = &host.estate().cut_off else {
         return Err(ActionError::refused(format!("the estate names no `cut_off` for {}", host.name())));
     };
+    touch.check().await?;
     run(&cut_off.act, ACT_MAX)
         .await
         .map_err(|why| ActionError::in_doubt(format!("cutting {} off: {why}", host.name())))?;

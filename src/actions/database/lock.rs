@@ -3,13 +3,20 @@
 //! A session at every member that answers holds it for as long as the run lasts. A fence ends the session at
 //! the old primary; a member that comes back is locked again. So the lock is not lost when a session is: it
 //! is lost when somebody else is seen to hold it, or when nobody has looked for a while.
+//!
+//! An act makes several calls, and the program may be stopped between two of them and taken over meanwhile. So
+//! each call asks [`Watch::lost`]: while the program has run all the time, what the last look said holds; when it
+//! is seen to have stood still, the locks are looked at again before anything is sent. Whoever takes over from a
+//! program that runs waits until that must have looked.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::awake::{BEAT, Moment, Pulse};
 use crate::engine::action::{ActionError, Touch};
 
 /// How often the sessions are looked at.
@@ -25,6 +32,12 @@ const GOES_WITHIN_TAKE_OVER: Duration = Duration::from_secs(20);
 /// was refused there gives back what it took in the moment before. A contender takes all or none.
 const INSISTS_FOR: Duration = Duration::from_secs(3);
 const INSIST_EVERY: Duration = Duration::from_millis(50);
+/// How long whoever takes over waits once it has ended sessions: their program looks within this, and stops.
+const NOTICES_WITHIN: Duration = Duration::from_secs(3);
+/// How long a look after standing still may take. Members that cannot be asked say nothing, then as always.
+const SECOND_LOOK_MAX: Duration = Duration::from_secs(4);
+
+type Members = Arc<Vec<Box<dyn MemberLock>>>;
 
 /// One member's lock, held by a session that the implementation keeps.
 pub trait MemberLock: Send + Sync {
@@ -57,6 +70,7 @@ pub struct LockRefused {
 #[derive(Debug)]
 pub struct HeldLocks {
     state: Arc<Mutex<State>>,
+    watch: Watch,
     tending: JoinHandle<()>,
     /// Members at which it could not be taken, each with the reason.
     pub not_held: Vec<String>,
@@ -67,22 +81,32 @@ pub struct HeldLocks {
 #[derive(Debug)]
 struct State {
     theirs: Option<String>,
-    looked: SystemTime,
+    /// When the last look began that saw nobody else.
+    looked: Moment,
+    pulse: Pulse,
+}
+
+/// Sees between two calls of an act whether the locks are still ours.
+#[derive(Clone)]
+pub struct Watch {
+    members: Members,
+    state: Arc<Mutex<State>>,
 }
 
 /// Takes the lock at every member that answers. With a `take_over` the holder's sessions are ended: a program that
 /// is stopped keeps its session, and would go on with it when it wakes.
 pub async fn acquire(members: Vec<Box<dyn MemberLock>>, take_over: Option<Touch>) -> Result<HeldLocks, LockRefused> {
     let patience = if take_over.is_some() { GOES_WITHIN_TAKE_OVER } else { GOES_WITHIN };
-    let deadline = SystemTime::now() + patience;
+    let deadline = Instant::now() + patience;
+    let members: Members = Arc::new(members);
     let mut ended = Vec::new();
     let not_held = loop {
         match take_all(&members).await {
             Ok(not_held) => break not_held,
-            Err(holder) if SystemTime::now() >= deadline => return Err(LockRefused { holder }),
+            Err(holder) if Instant::now() >= deadline => return Err(LockRefused { holder }),
             Err(_) => {
                 if let Some(touch) = &take_over {
-                    for member in &members {
+                    for member in members.iter() {
                         ended.extend(member.end_holder(touch).await.ok().flatten());
                     }
                 }
@@ -90,25 +114,95 @@ pub async fn acquire(members: Vec<Box<dyn MemberLock>>, take_over: Option<Touch>
             }
         }
     };
-    let state = Arc::new(Mutex::new(State { theirs: None, looked: SystemTime::now() }));
-    let kept = Arc::clone(&state);
+    let now = Moment::now();
+    let state = Arc::new(Mutex::new(State { theirs: None, looked: now, pulse: Pulse::at(now) }));
+    let watch = Watch { members, state: Arc::clone(&state) };
+    let (tended, beaten) = (watch.clone(), watch.clone());
     let tending = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(TEND_EVERY).await;
-            // A lock that was lost stays lost: whoever took over may have ended, and its work stands.
-            if is_stale(kept.lock().unwrap_or_else(PoisonError::into_inner).looked) {
-                return;
-            }
-            let theirs = tend(&members).await;
-            let mut state = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if theirs.is_some() {
-                state.theirs = theirs;
-                return;
-            }
-            state.looked = SystemTime::now();
+        tokio::select! {
+            () = tended.tend() => {}
+            () = beaten.beat() => {}
         }
     });
-    Ok(HeldLocks { state, tending, not_held, ended })
+    if !ended.is_empty() {
+        tokio::time::sleep(NOTICES_WITHIN).await;
+    }
+    Ok(HeldLocks { state, watch, tending, not_held, ended })
+}
+
+impl Watch {
+    /// Why nothing more may be sent; `None` while the locks are ours. Costs nothing while the program runs.
+    pub async fn lost(&self) -> Option<String> {
+        let stood_still = {
+            let mut state = self.locked();
+            if let Some(why) = state.lost() {
+                return Some(why);
+            }
+            state.pulse.beat(Moment::now());
+            state.pulse.stood_still_since(state.looked)
+        };
+        if stood_still {
+            let _ = tokio::time::timeout(SECOND_LOOK_MAX, self.look()).await;
+        }
+        self.locked().lost()
+    }
+
+    /// Looks, and keeps what was seen; says whether the locks are lost.
+    async fn look(&self) -> bool {
+        let began = Moment::now();
+        let theirs = insist(&self.members).await;
+        let mut state = self.locked();
+        // A lock that was lost stays lost: whoever took over may have ended, and its work stands.
+        if state.theirs.is_none() && !state.is_stale() {
+            match theirs {
+                Some(theirs) => state.theirs = Some(theirs),
+                None => state.looked = began,
+            }
+        }
+        state.lost().is_some()
+    }
+
+    async fn tend(&self) {
+        loop {
+            tokio::time::sleep(TEND_EVERY).await;
+            if self.locked().lost().is_some() || self.look().await {
+                return;
+            }
+        }
+    }
+
+    async fn beat(&self) {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            self.locked().pulse.beat(Moment::now());
+        }
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn lost(&self) -> Option<String> {
+        if let Some(holder) = &self.theirs {
+            return Some(holder.clone());
+        }
+        self.is_stale().then(|| {
+            let ago = self.looked.ago().as_secs();
+            format!("the locks at the databases were last looked at {ago} s ago; another run may have had them since")
+        })
+    }
+
+    fn is_stale(&self) -> bool {
+        self.looked.ago() > UNTENDED_MAX
+    }
 }
 
 /// All of them or none, one after the other in the estate's order, so that of two who try at once one wins at the
@@ -129,8 +223,8 @@ async fn take_all(members: &[Box<dyn MemberLock>]) -> Result<Vec<String>, String
 }
 
 /// Sees that the locks are still held, and takes them where a member has come back. Who has taken ours, if so.
-async fn tend(members: &[Box<dyn MemberLock>]) -> Option<String> {
-    let deadline = SystemTime::now() + INSISTS_FOR;
+async fn insist(members: &[Box<dyn MemberLock>]) -> Option<String> {
+    let deadline = Instant::now() + INSISTS_FOR;
     loop {
         let holds = join_all(members.iter().map(|member| member.hold())).await;
         let theirs = holds.iter().find_map(|hold| match hold {
@@ -138,7 +232,7 @@ async fn tend(members: &[Box<dyn MemberLock>]) -> Option<String> {
             Hold::Ours | Hold::Unreachable(_) => None,
         })?;
         // Where nothing is ours any more we were taken over.
-        if !holds.contains(&Hold::Ours) || SystemTime::now() >= deadline {
+        if !holds.contains(&Hold::Ours) || Instant::now() >= deadline {
             return Some(theirs);
         }
         tokio::time::sleep(INSIST_EVERY).await;
@@ -148,20 +242,13 @@ async fn tend(members: &[Box<dyn MemberLock>]) -> Option<String> {
 impl HeldLocks {
     /// Why nothing more may be begun; `None` while the lock is ours as far as one knows.
     pub fn lost(&self) -> Option<String> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(holder) = &state.theirs {
-            return Some(holder.clone());
-        }
-        is_stale(state.looked).then(|| {
-            let ago = state.looked.elapsed().unwrap_or_default().as_secs();
-            format!("the locks at the databases were last looked at {ago} s ago; another run may have had them since")
-        })
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).lost()
     }
-}
 
-/// A clock that was set back says nothing.
-fn is_stale(looked: SystemTime) -> bool {
-    looked.elapsed().unwrap_or_default() > UNTENDED_MAX
+    /// The same, to be asked before each call of an act.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
 }
 
 impl Drop for HeldLocks {
@@ -176,6 +263,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::actions::database::awake::STOOD_STILL;
 
     /// Answers from a list, the last one for ever.
     struct Scripted(Vec<Hold>, AtomicU32, Arc<AtomicU32>);
@@ -248,5 +336,26 @@ mod tests {
         let members = members(vec![vec![theirs(), Hold::Ours], vec![Hold::Ours]]);
         let locks = acquire(members, Some(Touch::for_test())).await.expect("taken over");
         assert_eq!(locks.ended, ["the holder", "the holder"]);
+    }
+
+    #[tokio::test]
+    async fn who_stood_still_looks_again_before_anything_is_sent() {
+        let locks = acquire(members(vec![vec![Hold::Ours, theirs()]]), None).await.expect("ours");
+        let watch = locks.watch();
+        assert_eq!(watch.lost().await, None, "the look of a moment ago holds");
+        // Nothing of this program runs meanwhile, as when it is stopped.
+        std::thread::sleep(STOOD_STILL + Duration::from_millis(300));
+        assert_eq!(watch.lost().await.as_deref(), Some("switchback/7 from 10.0.0.9"));
+        assert_eq!(locks.lost().as_deref(), Some("switchback/7 from 10.0.0.9"), "what is lost stays lost");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_runs_all_the_time_looks_no_more_often_than_it_tends() {
+        let locks = acquire(members(vec![vec![Hold::Ours, theirs()]]), None).await.expect("ours");
+        let watch = locks.watch();
+        for _ in 0..15 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(watch.lost().await, None);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod arrived;
+mod awake;
 mod caught_up;
 mod cut_off;
 mod detach;

@@ -115,17 +115,27 @@ pub struct Lost {
 
 /// One request and its answer over TCP, as bytes: a signature is over bytes.
 pub async fn over_tcp(address: SocketAddr, bytes: &[u8]) -> Result<Vec<u8>, Lost> {
+    let began = tokio::time::Instant::now();
+    exchange(connect(address).await?, bytes, began + ANSWER_MAX).await
+}
+
+/// A connection on which nothing was sent yet.
+pub async fn connect(address: SocketAddr) -> Result<TcpStream, Lost> {
+    let lost = |why| Lost { why, sent: false };
+    match tokio::time::timeout(ANSWER_MAX, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(lost(NoAnswer::Closed(error.kind()))),
+        Err(_) => Err(lost(NoAnswer::Silent)),
+    }
+}
+
+/// One request and its answer on a fresh connection.
+pub async fn exchange(mut stream: TcpStream, bytes: &[u8], deadline: tokio::time::Instant) -> Result<Vec<u8>, Lost> {
     let lost = |why, sent| Lost { why, sent };
     let length = u16::try_from(bytes.len()).map_err(|_| lost(NoAnswer::NoQuestion, false))?;
     let mut request = Vec::with_capacity(bytes.len() + 2);
     request.extend_from_slice(&length.to_be_bytes());
     request.extend_from_slice(bytes);
-    let deadline = tokio::time::Instant::now() + ANSWER_MAX;
-    let mut stream = match tokio::time::timeout_at(deadline, TcpStream::connect(address)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(lost(NoAnswer::Closed(error.kind()), false)),
-        Err(_) => return Err(lost(NoAnswer::Silent, false)),
-    };
     let exchange = async {
         stream.write_all(&request).await?;
         let mut answer = vec![0_u8; usize::from(stream.read_u16().await?)];

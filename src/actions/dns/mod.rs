@@ -14,6 +14,6 @@ mod server;
 pub(in crate::actions) mod servers_for_tests;
 
 pub use answer::{Answer, Asked, ask, fqdn};
-pub use exchange::{ANSWER_MAX, Lost, NoAnswer, over_tcp};
+pub use exchange::{ANSWER_MAX, Lost, NoAnswer, connect, exchange, over_tcp};
 pub use records::{Records, among, same, shown, sorted};
 pub use server::{Server, address_of};

@@ -53,10 +53,16 @@ const AT_ONCE: usize = 8;
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Whether an answer that is lost leaves anything in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hand {
+#[derive(Debug, Clone, Copy)]
+enum Hand<'a> {
     Looks,
-    Touches,
+    Touches(&'a Touch),
+}
+
+impl Hand<'_> {
+    fn touches(self) -> bool {
+        matches!(self, Self::Touches(_))
+    }
 }
 
 impl RemoteHost {
@@ -95,14 +101,14 @@ impl RemoteHost {
     /// Runs a touch script.
     pub async fn touch(
         &self,
-        _touch: &Touch,
+        touch: &Touch,
         script: &TouchScript,
         arguments: &[&str],
         user: As<'_>,
         limit: Duration,
     ) -> Result<Output, ActionError> {
         let argv = script_argv(script.name, script.text, arguments);
-        self.run(&argv, script.name, user, limit, Hand::Touches).await
+        self.run(&argv, script.name, user, limit, Hand::Touches(touch)).await
     }
 
     /// Runs a user's own look command; no shell sees its words. That it only looks is the user's word.
@@ -114,13 +120,13 @@ impl RemoteHost {
     /// Runs a user's own command; no shell sees its words.
     pub async fn touch_argv(
         &self,
-        _touch: &Touch,
+        touch: &Touch,
         argv: &[String],
         user: As<'_>,
         limit: Duration,
     ) -> Result<Output, ActionError> {
         let words: Vec<Cow<'_, str>> = argv.iter().map(|word| Cow::Borrowed(word.as_str())).collect();
-        self.run(&words, program(argv), user, limit, Hand::Touches).await
+        self.run(&words, program(argv), user, limit, Hand::Touches(touch)).await
     }
 
     async fn run_look(
@@ -142,7 +148,7 @@ impl RemoteHost {
         name: &str,
         user: As<'_>,
         limit: Duration,
-        hand: Hand,
+        hand: Hand<'_>,
     ) -> Result<Output, ActionError> {
         if argv.iter().any(|word| word.contains('\0')) {
             return Err(ActionError::refused(format!("{}: `{name}`: a word holds a null byte", self.host.name)));
@@ -155,7 +161,7 @@ impl RemoteHost {
         }
         // The host keeps the limit itself; that it does not even say so means that it is gone or frozen.
         self.slot.forget(&session).await;
-        let fault = if hand == Hand::Touches { Fault::InDoubt } else { Fault::Unreachable };
+        let fault = if hand.touches() { Fault::InDoubt } else { Fault::Unreachable };
         let message = format!("{}: `{name}`: no answer within {} s", self.host.name, (limit + GRACE).as_secs());
         Err(ActionError::new(fault, message))
     }
@@ -167,7 +173,7 @@ impl RemoteHost {
         name: &str,
         user: As<'_>,
         limit: Duration,
-        hand: Hand,
+        hand: Hand<'_>,
     ) -> Result<Output, ActionError> {
         let place = format!("{}: `{name}`", self.host.name);
         let user = match user {
@@ -182,6 +188,9 @@ impl RemoteHost {
             command.arg(word.as_ref());
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Hand::Touches(touch) = hand {
+            touch.check().await?;
+        }
         let mut child = match command.spawn().await {
             Ok(child) => child,
             Err(error) => {
@@ -196,7 +205,7 @@ impl RemoteHost {
         let (ending, stderr) = ending(&stderr);
         match ending {
             Ending::Ended(code @ (124 | 137)) => {
-                let fault = if hand == Hand::Touches { Fault::InDoubt } else { Fault::Unreachable };
+                let fault = if hand.touches() { Fault::InDoubt } else { Fault::Unreachable };
                 let message = format!("{place} did not end within {seconds} s and was stopped (exit code {code})");
                 Err(ActionError::new(fault, message))
             }
@@ -210,18 +219,24 @@ impl RemoteHost {
             }
             Ending::Unknown => {
                 self.slot.forget(session).await;
-                let fault = if hand == Hand::Touches { Fault::InDoubt } else { Fault::Transient };
+                let fault = if hand.touches() { Fault::InDoubt } else { Fault::Transient };
                 Err(ActionError::new(fault, format!("{place}: the connection was lost before the command ended")))
             }
         }
     }
 
     /// The command was perhaps not begun: the session died as we spoke to it.
-    async fn not_begun(&self, session: &Arc<Session>, place: &str, error: &openssh::Error, hand: Hand) -> ActionError {
+    async fn not_begun(
+        &self,
+        session: &Arc<Session>,
+        place: &str,
+        error: &openssh::Error,
+        hand: Hand<'_>,
+    ) -> ActionError {
         self.slot.forget(session).await;
         let fault = match error {
             // The session was seen alive a moment ago, so the request may have got through.
-            openssh::Error::Disconnected | openssh::Error::ChildIo(_) if hand == Hand::Touches => Fault::InDoubt,
+            openssh::Error::Disconnected | openssh::Error::ChildIo(_) if hand.touches() => Fault::InDoubt,
             openssh::Error::InvalidCommand => Fault::Refused,
             _ => Fault::Transient,
         };

@@ -252,6 +252,7 @@ pub async fn drive(
     let remember = move |step: &str, evidence: &crate::engine::action::Evidence| memory.record(step, evidence);
     let mut bell = bell::hung(prepared, state, clock, id);
     let mut ringing = bell::Ringing { watched: reporter.as_mut(), bell: &mut bell };
+    let leave = locks.leave(writer.watch()?);
     let mut journal = Guarded { writer: &mut writer, locks: &locks };
     let driver = Driver {
         plan: &prepared.plan,
@@ -263,6 +264,7 @@ pub async fn drive(
         interrupt,
         remember: &remember,
         origin_ms,
+        leave,
     };
     let driven = driver.drive(state).await;
     drop(reporter);

@@ -63,6 +63,7 @@ async fn run(refused: &[usize], answers: &[Answer], outage_max_ms: Option<u64>) 
         interrupt,
         remember: &|_, _| {},
         origin_ms: i128::from(clock.monotonic_ms()),
+        leave: std::sync::Arc::new(super::world::Always),
     };
     let (verdict, _) = driver.drive(&mut state).await.expect("a verdict");
     let toy = world.world().toy.clone();

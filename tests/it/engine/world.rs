@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use switchback::base::name::{ServiceName, SiteName};
-use switchback::engine::action::{Action, ActionError, Applied, Evidence, Fact, FactKind, Fault, Observed, Touch};
+use switchback::engine::action::{
+    Action, ActionError, Applied, Evidence, Fact, FactKind, Fault, Leave, Observed, Touch,
+};
 use switchback::engine::driver::{DriveError, Driver};
 use switchback::engine::event::{Answer, Event, Owner, Question, What};
 use switchback::engine::plan::{PLAN_FORMAT, Plan, PlanPhase, PlanStep};
@@ -356,6 +358,14 @@ impl Clock for TestClock {
     }
 }
 
+/// A lock that is never lost.
+pub struct Always;
+impl Leave for Always {
+    fn ended(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async { None })
+    }
+}
+
 pub struct Silent;
 impl Reporter for Silent {
     fn event(&mut self, _plan: &Plan, _state: &RunState, _event: &Event) {}
@@ -402,7 +412,7 @@ pub async fn run_process(
     journal.died = false;
     journal.waiting.clear();
     let before = journal.durable.clone();
-    run_on(plan, actions, dead, journal, &before).await
+    run_on(plan, actions, dead, journal, &before, Arc::new(Always)).await
 }
 
 /// One process on any journal that holds these events.
@@ -412,6 +422,7 @@ pub async fn run_on(
     dead: &(dyn Fn() -> bool + Sync),
     journal: &mut dyn Journal,
     before: &[Event],
+    leave: Arc<dyn Leave>,
 ) -> End {
     let clock = TestClock(Instant::now());
     let mut state = RunState::replay(plan, before).expect("the journal is ours");
@@ -439,6 +450,7 @@ pub async fn run_on(
         interrupt,
         remember: &|_, _| {},
         origin_ms,
+        leave,
     };
     let death = async {
         loop {

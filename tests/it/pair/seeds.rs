@@ -11,7 +11,7 @@ use switchback::engine::verdict::Verdict;
 
 use super::plans::{Maker, Order, maker};
 use super::world::{At, Entry, Mishap, Shared, World};
-use crate::engine::world::{End, Paper, owner, run_on};
+use crate::engine::world::{Always, End, Paper, owner, run_on};
 
 /// How many seeds the ordinary run plays.
 const SEEDS: std::ops::Range<u64> = 0..4_000;
@@ -145,7 +145,8 @@ async fn play(seed: u64, makers: &BTreeMap<(u8, bool), Maker>) -> Result<Verdict
         let (before, was_calm) = (paper.durable.clone(), is_calm(&world));
         let dead = || world.world().dead;
         let mut journal = Watched { paper: &mut paper, world: &world, may_lose: accepts_loss };
-        let end = run_on(&maker.plan, maker.actions(&world), &dead, &mut journal, &before).await;
+        let end =
+            run_on(&maker.plan, maker.actions(&world), &dead, &mut journal, &before, std::sync::Arc::new(Always)).await;
         paper.die_at = paper.die_at.filter(|(at, _)| *at != paper.writes);
         world.world().story.push(format!("    {end:?}"));
         let broken = world.world().broken.first().cloned();

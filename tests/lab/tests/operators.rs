@@ -92,21 +92,28 @@ fn of_two_operators_one_wins_and_a_stopped_one_does_nothing_more_when_it_wakes()
 }
 
 #[test]
-fn a_run_that_is_stopped_is_taken_over_from_its_own_journal() {
+fn a_run_that_is_stopped_in_the_middle_of_its_fence_is_taken_over_and_makes_no_further_call() {
     let lab = Lab::fresh();
-    // Not in the middle of a fence: the next call of an act that is under way is not kept back (docs/safety.md).
-    let first = acting_in(&lab, "prepare/checkpoint/orders");
-    signal(&first, "STOP");
-    lab.exits(&["resume", "--yes"], 8);
-    lab.exits(&["resume", "--yes", "--take-over"], 2);
-    lab.ok(&["resume", "--yes", "--take-over", "--reason", "its terminal is gone"]);
-    lab.is_at_rest("b-db", "a-db");
-    // Its journal is no longer its own: it writes nothing, and so does nothing.
-    signal(&first, "CONT");
-    let said = ended(first);
-    assert_eq!(said.code, 8, "{}", said.stderr);
-    lab.is_at_rest("b-db", "a-db");
-    lab.ok(&["runs", "--verify"]);
+    // A fence is several calls of some ten milliseconds each: before the first, and between them.
+    for after_ms in [0, 15, 40] {
+        let first = acting_in(&lab, "fence.1/fence-databases/orders");
+        std::thread::sleep(Duration::from_millis(after_ms));
+        signal(&first, "STOP");
+        lab.exits(&["resume", "--yes"], 8);
+        lab.exits(&["resume", "--yes", "--take-over"], 2);
+        lab.ok(&["resume", "--yes", "--take-over", "--reason", "its terminal is gone"]);
+        lab.is_at_rest("b-db", "a-db");
+        let started = "select pg_postmaster_start_time()";
+        let before = lab.sql("a-db", started);
+        // Awake, it would stop the server that follows by now. Its locks are no longer its own: it does nothing.
+        signal(&first, "CONT");
+        let said = ended(first);
+        assert_eq!(said.code, 8, "{after_ms} ms: {}", said.stderr);
+        lab.is_at_rest("b-db", "a-db");
+        assert_eq!(lab.sql("a-db", started), before, "{after_ms} ms: the old primary was touched again");
+        lab.ok(&["runs", "--verify"]);
+        lab.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use crate::base::secret::SecretRef;
-use crate::engine::action::{ActionError, Fault};
+use crate::engine::action::{ActionError, Fault, Touch};
 
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 const REQUEST_MAX: Duration = Duration::from_secs(10);
@@ -57,8 +57,10 @@ impl Api {
     }
 
     /// Changes a zone.
-    pub async fn patch(&self, zone: &str, change: &impl Serialize) -> Result<(), ActionError> {
+    pub async fn patch(&self, touch: &Touch, zone: &str, change: &impl Serialize) -> Result<(), ActionError> {
         let request = self.client.request(Method::PATCH, self.zone_url(zone)).json(change);
+        self.key().await?;
+        touch.check().await?;
         let response = match self.send(request).await {
             Ok(response) => response,
             Err(Sent::Not(error)) => return Err(error),

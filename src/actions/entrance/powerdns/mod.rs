@@ -51,7 +51,7 @@ impl Provider for PowerDnsApi {
         })
     }
 
-    fn replace<'a>(&'a self, _touch: &'a Touch, change: &'a Change) -> BoxFuture<'a, Result<(), ActionError>> {
+    fn replace<'a>(&'a self, touch: &'a Touch, change: &'a Change) -> BoxFuture<'a, Result<(), ActionError>> {
         Box::pin(async move {
             let Change { zone, name, expected, records, ttl_s } = change;
             let filter = format!("rrset_name={}.", name.to_ascii_lowercase());
@@ -66,7 +66,7 @@ impl Provider for PowerDnsApi {
                 )));
             }
             let patch = Patch::new(name, &now, records, *ttl_s);
-            if patch.rrsets.is_empty() { Ok(()) } else { self.api.patch(zone, &patch).await }
+            if patch.rrsets.is_empty() { Ok(()) } else { self.api.patch(touch, zone, &patch).await }
         })
     }
 }

@@ -19,7 +19,7 @@ use hickory_proto::rr::TSigner;
 use tokio::sync::OnceCell;
 
 use super::port::{Access, Change, Provider};
-use crate::actions::dns::{Lost, NoAnswer, Server, over_tcp, shown};
+use crate::actions::dns::{ANSWER_MAX, Lost, NoAnswer, Server, connect, exchange, shown};
 use crate::engine::action::{ActionError, Fault, Touch};
 use crate::estate::model::{Rfc2136, TsigKey};
 use update::Verdict;
@@ -65,8 +65,13 @@ impl SignedUpdates {
         self.signer.get_or_try_init(read).await.map(|signer| &signer.0)
     }
 
-    /// Sends one request to one server.
-    async fn send(&self, server: &Server, message: hickory_proto::op::Message) -> Result<Verdict, Failed> {
+    /// Sends one request to one server; with a `touch`, one that changes something.
+    async fn send(
+        &self,
+        server: &Server,
+        message: hickory_proto::op::Message,
+        touch: Option<&Touch>,
+    ) -> Result<Verdict, Failed> {
         let signer = self.signer().await.map_err(|error| Failed { fault: error.fault, why: error.message })?;
         let lost = |Lost { why, sent }| {
             let fault = if sent { Fault::InDoubt } else { why.fault() };
@@ -76,7 +81,12 @@ impl SignedUpdates {
         let now_s = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
         let signed = update::sign(message, signer, now_s).map_err(|_| before(NoAnswer::NoQuestion))?;
         let address = server.address().await.map_err(before)?;
-        let answer = over_tcp(address, &signed.bytes).await.map_err(lost)?;
+        let stream = connect(address).await.map_err(lost)?;
+        if let Some(touch) = touch {
+            touch.check().await.map_err(|error| Failed { fault: error.fault, why: error.message })?;
+        }
+        let deadline = tokio::time::Instant::now() + ANSWER_MAX;
+        let answer = exchange(stream, &signed.bytes, deadline).await.map_err(lost)?;
         Ok(signed.read(&answer))
     }
 
@@ -108,13 +118,13 @@ impl SignedUpdates {
         Failed { fault, why: format!("{server}: {why}") }
     }
 
-    async fn replace_at(&self, server: &Server, change: &Change) -> Result<(), Failed> {
+    async fn replace_at(&self, server: &Server, change: &Change, touch: &Touch) -> Result<(), Failed> {
         let Change { zone, name, expected, records, ttl_s } = change;
         // Last, that it stands there already: another TTL, or a change that has not reached every server.
         for before in expected.iter().chain([records]) {
             let message = update::replace(zone, name, before, records, *ttl_s)
                 .map_err(|why| Failed { fault: why.fault(), why: format!("`{name}` in zone `{zone}`: {why}") })?;
-            match self.send(server, message).await? {
+            match self.send(server, message, Some(touch)).await? {
                 Verdict::Done => return Ok(()),
                 Verdict::Otherwise => {}
                 verdict => return Err(self.failed(server, zone, verdict)),
@@ -137,7 +147,7 @@ impl Provider for SignedUpdates {
             for server in &self.update_at {
                 let message = update::access(zone)
                     .map_err(|why| ActionError::new(why.fault(), format!("zone `{zone}`: {why}")))?;
-                match self.send(server, message).await {
+                match self.send(server, message, None).await {
                     Ok(Verdict::Done) => {
                         let passed_over = failed.into_iter().map(|failed: Failed| failed.why).collect();
                         return Ok(Access { by: server.to_string(), passed_over });
@@ -155,11 +165,11 @@ impl Provider for SignedUpdates {
         })
     }
 
-    fn replace<'a>(&'a self, _touch: &'a Touch, change: &'a Change) -> BoxFuture<'a, Result<(), ActionError>> {
+    fn replace<'a>(&'a self, touch: &'a Touch, change: &'a Change) -> BoxFuture<'a, Result<(), ActionError>> {
         Box::pin(async move {
             let mut failed = Vec::new();
             for server in &self.update_at {
-                match self.replace_at(server, change).await {
+                match self.replace_at(server, change, touch).await {
                     Ok(()) => return Ok(()),
                     Err(why) => {
                         let is_open = matches!(why.fault, Fault::InDoubt | Fault::Transient);

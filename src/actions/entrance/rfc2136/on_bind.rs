@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::actions::dns::over_tcp;
 use crate::actions::dns::servers_for_tests::{
     KEY, Running, a, bind, bind_with_policy, free, key_text, private, stranger,
 };

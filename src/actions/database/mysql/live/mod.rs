@@ -63,9 +63,9 @@ impl Link {
     /// Looks; once more by itself when the kept session turns out to be dead.
     pub async fn look(&self, sql: LookSql, parameters: &[&str], limit: Duration) -> Result<Rows, ActionError> {
         let session = self.session().await?;
-        match session.run(sql.0, parameters, limit, false).await {
+        match session.run(sql.0, parameters, limit, None).await {
             Err(error) if error.fault == Fault::Transient && !session.is_alive().await => {
-                self.session().await?.run(sql.0, parameters, limit, false).await
+                self.session().await?.run(sql.0, parameters, limit, None).await
             }
             other => other,
         }
@@ -74,14 +74,14 @@ impl Link {
     /// Changes something. An answer that is lost leaves it in doubt.
     pub async fn touch(
         &self,
-        _touch: &Touch,
+        touch: &Touch,
         sql: &str,
         parameters: &[&str],
         limit: Duration,
     ) -> Result<Rows, ActionError> {
         // Seen to be alive first: a session that was lost while nobody spoke must not leave anything in doubt.
         self.look(LookSql("SELECT 1"), &[], limit).await?;
-        self.session().await?.run(sql, parameters, limit, true).await
+        self.session().await?.run(sql, parameters, limit, Some(touch)).await
     }
 
     /// A session of its own, closed when dropped: for what lasts, and for what must not share one.

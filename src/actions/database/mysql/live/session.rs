@@ -48,31 +48,31 @@ async fn kill(opts: Opts, id: u32) {
 impl Session {
     /// Looks.
     pub async fn look(&self, sql: LookSql, parameters: &[&str], limit: Duration) -> Result<Rows, ActionError> {
-        self.run(sql.0, parameters, limit, false).await
+        self.run(sql.0, parameters, limit, None).await
     }
 
     /// Changes something.
     pub async fn touch(
         &self,
-        _touch: &Touch,
+        touch: &Touch,
         sql: &str,
         parameters: &[&str],
         limit: Duration,
     ) -> Result<Rows, ActionError> {
-        self.run(sql, parameters, limit, true).await
+        self.run(sql, parameters, limit, Some(touch)).await
     }
 
     /// The first events of one of the server's logs, whose name may not be a parameter.
     pub async fn first_events(&self, log: &str, limit: Duration) -> Result<Rows, ActionError> {
-        self.run(&format!("SHOW BINLOG EVENTS IN '{}' LIMIT 4", log.replace('\'', "''")), &[], limit, false).await
+        self.run(&format!("SHOW BINLOG EVENTS IN '{}' LIMIT 4", log.replace('\'', "''")), &[], limit, None).await
     }
 
     /// Looks with a query that was put together: names of tables and columns cannot be parameters. Reads only, which
     /// the server is told to hold it to.
     pub async fn look_at(&self, query: &str, limit: Duration) -> Result<Rows, ActionError> {
-        self.run("START TRANSACTION READ ONLY", &[], limit, false).await?;
-        let rows = self.run(query, &[], limit, false).await;
-        self.run("COMMIT", &[], limit, false).await?;
+        self.run("START TRANSACTION READ ONLY", &[], limit, None).await?;
+        let rows = self.run(query, &[], limit, None).await;
+        self.run("COMMIT", &[], limit, None).await?;
         rows
     }
 
@@ -106,9 +106,18 @@ impl Session {
         sql: &str,
         parameters: &[&str],
         limit: Duration,
-        touches: bool,
+        touch: Option<&Touch>,
     ) -> Result<Rows, ActionError> {
-        let mut slot = self.conn.lock().await;
+        let mut slot = loop {
+            // Asked without the connection in hand, and again when somebody else had it: that may have taken a while.
+            if let Some(touch) = touch {
+                touch.check().await?;
+            }
+            match self.conn.try_lock() {
+                Ok(slot) => break slot,
+                Err(_) => drop(self.conn.lock().await),
+            }
+        };
         let Some(mut conn) = slot.take() else {
             return Err(ActionError::transient(format!("{}: the session was lost", self.place)));
         };
@@ -122,7 +131,7 @@ impl Session {
             }
             Ok(Err(error)) => {
                 watchdog.armed = false;
-                let fault = fault(&error, touches);
+                let fault = fault(&error, touch.is_some());
                 if matches!(&error, Error::Server(said) if !ENDED.contains(&said.code)) {
                     *slot = Some(conn);
                 }
@@ -130,7 +139,7 @@ impl Session {
             }
             Err(_) => {
                 drop(conn);
-                let fault = if touches { Fault::InDoubt } else { Fault::Unreachable };
+                let fault = if touch.is_some() { Fault::InDoubt } else { Fault::Unreachable };
                 Err(ActionError::new(fault, format!("{}: no answer within {} ms", self.place, limit.as_millis())))
             }
         }

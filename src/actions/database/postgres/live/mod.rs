@@ -1,18 +1,20 @@
-//! SQL over standing sessions. The only file that names the driver.
+//! SQL over standing sessions. The only folder that names the driver.
 //!
 //! A look is a constant text ([`LookSql`]); whatever is dynamic is a parameter. Every value comes back as
 //! text: the queries cast, so that no driver type leaks out of here.
+
+mod fault;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use self::fault::{connect_fault, fault, said};
 use super::tls;
 use crate::base::secret::pgpass::Connection;
 use crate::engine::action::{ActionError, Fault, Touch};
@@ -106,9 +108,9 @@ impl Link {
     /// Looks; once more by itself when the kept session turns out to be dead.
     pub async fn look(&self, sql: LookSql, parameters: &[&str], limit: Duration) -> Result<Rows, ActionError> {
         let session = self.session().await?;
-        match session.run(sql.0, parameters, limit, false).await {
+        match session.run(sql.0, parameters, limit, None).await {
             Err(error) if error.fault == Fault::Transient && session.client.is_closed() => {
-                self.session().await?.run(sql.0, parameters, limit, false).await
+                self.session().await?.run(sql.0, parameters, limit, None).await
             }
             other => other,
         }
@@ -117,12 +119,12 @@ impl Link {
     /// Changes something. An answer that is lost leaves it in doubt.
     pub async fn touch(
         &self,
-        _touch: &Touch,
+        touch: &Touch,
         sql: &str,
         parameters: &[&str],
         limit: Duration,
     ) -> Result<Rows, ActionError> {
-        self.session().await?.run(sql, parameters, limit, true).await
+        self.session().await?.run(sql, parameters, limit, Some(touch)).await
     }
 
     /// A session of its own, closed when dropped: for what lasts, and for what must not share one.
@@ -274,27 +276,36 @@ where
 impl Session {
     /// Looks.
     pub async fn look(&self, sql: LookSql, parameters: &[&str], limit: Duration) -> Result<Rows, ActionError> {
-        self.run(sql.0, parameters, limit, false).await
+        self.run(sql.0, parameters, limit, None).await
     }
 
     /// Changes something.
     pub async fn touch(
         &self,
-        _touch: &Touch,
+        touch: &Touch,
         sql: &str,
         parameters: &[&str],
         limit: Duration,
     ) -> Result<Rows, ActionError> {
-        self.run(sql, parameters, limit, true).await
+        self.run(sql, parameters, limit, Some(touch)).await
     }
 
-    async fn run(&self, sql: &str, parameters: &[&str], limit: Duration, touches: bool) -> Result<Rows, ActionError> {
+    async fn run(
+        &self,
+        sql: &str,
+        parameters: &[&str],
+        limit: Duration,
+        touch: Option<&Touch>,
+    ) -> Result<Rows, ActionError> {
         let typed: Vec<(&(dyn ToSql + Sync), Type)> =
             parameters.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT)).collect();
+        if let Some(touch) = touch {
+            touch.check().await?;
+        }
         match tokio::time::timeout(limit, self.client.query_typed(sql, &typed)).await {
             Ok(Ok(rows)) => Ok(Rows(rows.iter().map(texts).collect())),
             Ok(Err(error)) => {
-                Err(ActionError::new(fault(&error, touches), format!("{}: {}", self.place, said(&error))))
+                Err(ActionError::new(fault(&error, touch.is_some()), format!("{}: {}", self.place, said(&error))))
             }
             Err(_) => {
                 // A dropped query runs on at the server, and the next would wait behind it.
@@ -309,7 +320,7 @@ impl Session {
                     };
                     let _ = tokio::time::timeout(CONNECT_MAX, cancelled).await;
                 });
-                let fault = if touches { Fault::InDoubt } else { Fault::Unreachable };
+                let fault = if touch.is_some() { Fault::InDoubt } else { Fault::Unreachable };
                 Err(ActionError::new(fault, format!("{}: no answer within {} ms", self.place, limit.as_millis())))
             }
         }
@@ -325,74 +336,4 @@ impl std::fmt::Debug for Session {
 fn texts(row: &tokio_postgres::Row) -> Vec<Option<String>> {
     // A column that is no text is a query of ours that forgot to cast; the tests on the lab run them all.
     (0..row.len()).map(|column| row.try_get::<_, Option<String>>(column).ok().flatten()).collect()
-}
-
-fn connect_fault(error: &tokio_postgres::Error) -> Fault {
-    match error.code() {
-        // Starting up, shutting down, too many sessions: it may pass.
-        Some(code) if is_passing(code) => Fault::Unreachable,
-        Some(_) => Fault::Refused,
-        None => {
-            let mut source = std::error::Error::source(error);
-            while let Some(error) = source {
-                // A certificate that does not verify will not verify the next time.
-                if error.downcast_ref::<rustls::Error>().is_some() {
-                    return Fault::Refused;
-                }
-                if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
-                    && inner.downcast_ref::<rustls::Error>().is_some()
-                {
-                    return Fault::Refused;
-                }
-                source = error.source();
-            }
-            Fault::Unreachable
-        }
-    }
-}
-
-fn is_passing(code: &SqlState) -> bool {
-    [SqlState::CANNOT_CONNECT_NOW, SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::TOO_MANY_CONNECTIONS]
-        .contains(code)
-}
-
-fn fault(error: &tokio_postgres::Error, touches: bool) -> Fault {
-    match error.code() {
-        // The server ended the session: whether what it was doing was committed is not known.
-        Some(code) if is_passing(code) && touches => Fault::InDoubt,
-        Some(code) if is_passing(code) => Fault::Transient,
-        Some(code)
-            if [
-                SqlState::LOCK_NOT_AVAILABLE,
-                SqlState::QUERY_CANCELED,
-                SqlState::T_R_SERIALIZATION_FAILURE,
-                SqlState::T_R_DEADLOCK_DETECTED,
-                SqlState::OBJECT_IN_USE,
-            ]
-            .contains(code) =>
-        {
-            Fault::Transient
-        }
-        Some(_) => Fault::Refused,
-        None if touches => Fault::InDoubt,
-        None => Fault::Transient,
-    }
-}
-
-/// What an error says, with everything below it; the driver's own words leave that out.
-fn said(error: &tokio_postgres::Error) -> String {
-    if let Some(error) = error.as_db_error() {
-        let detail = error.detail().map_or_else(String::new, |detail| format!(" ({detail})"));
-        return format!("{}{detail}", error.message());
-    }
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = error.source();
-    }
-    text
 }
