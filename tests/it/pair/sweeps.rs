@@ -3,7 +3,7 @@
 use switchback::engine::verdict::Verdict;
 
 use super::plans::{Maker, Order, maker};
-use super::world::{DEATHS, FAULTS, Mishap, Shared, World};
+use super::world::{CUTS, DEATHS, FAULTS, LATE, Mishap, Shared, World};
 use crate::engine::world::{End, Paper, run_process};
 
 /// How a story ended.
@@ -126,11 +126,20 @@ async fn an_emergency_and_a_rejoin_survive_a_death_at_any_journal_write() {
 
 #[tokio::test(start_paused = true)]
 async fn every_fault_at_every_call_ends_there_or_back_home() {
-    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    every_fault_at_every_call(Order::Failover, 3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_fault_at_every_call_of_a_failback_ends_there_or_back_home() {
+    every_fault_at_every_call(Order::Failback, 3).await;
+}
+
+async fn every_fault_at_every_call(order: Order, back_outs_min: u32) {
+    let maker = maker(order, "dallas", "nuremberg");
     let ended = to_the_end(&maker, &Shared::new(World::new(Vec::new())), None).await;
     let mut backed_out = 0;
     for at in 0..ended.calls {
-        for fault in FAULTS {
+        for fault in FAULTS.into_iter().chain(CUTS) {
             let story = format!("{fault:?} at {at}");
             let world = Shared::new(World::new(vec![(at, fault)]));
             let ended = to_the_end(&maker, &world, None).await;
@@ -140,7 +149,7 @@ async fn every_fault_at_every_call_ends_there_or_back_home() {
                 (Verdict::BackedOut, Some(0)) => {
                     backed_out += 1;
                     assert!(
-                        world.world().streams(1),
+                        follows_again(&world),
                         "the standby follows again: {story}\n{}",
                         world.world().story.join("\n")
                     );
@@ -155,7 +164,45 @@ async fn every_fault_at_every_call_ends_there_or_back_home() {
             }
         }
     }
-    assert!(backed_out >= 3, "{backed_out} runs backed out");
+    assert!(backed_out >= back_outs_min, "{backed_out} runs backed out");
+}
+
+/// The standby follows as soon as the link is there again.
+fn follows_again(world: &Shared) -> bool {
+    let mut world = world.world();
+    world.link_cut_until = 0;
+    world.streams(1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_late_at_any_call_makes_no_second_writer_and_loses_nothing() {
+    for order in [Order::Failover, Order::Failback] {
+        let maker = maker(order, "dallas", "nuremberg");
+        let calls = to_the_end(&maker, &Shared::new(World::new(Vec::new())), None).await.calls;
+        let (mut there, mut home) = (0, 0);
+        for at in 0..calls {
+            for late in LATE {
+                let story = format!("{order:?}: {late:?} at {at}");
+                let world = Shared::new(World::new(vec![(at, late)]));
+                let ended = to_the_end(&maker, &world, None).await;
+                let serving = serves(&world);
+                // What is late comes, also when the run has long ended.
+                tokio::time::sleep(std::time::Duration::from_secs(300)).await;
+                for _ in 0..3 {
+                    world.world().pass();
+                }
+                judge(&world, true, &story);
+                match (ended.verdict, serving) {
+                    (Verdict::Done | Verdict::DoneWithMisses, Some(1)) => there += 1,
+                    (Verdict::Refused | Verdict::BackedOut, Some(0)) => home += 1,
+                    // A person must look at what may still come; past the promotion nobody goes back.
+                    (Verdict::Stopped | Verdict::InDoubt, _) => {}
+                    other => panic!("{other:?}: {story}\n{}", world.world().story.join("\n")),
+                }
+            }
+        }
+        assert!(there > 20 && home > 5, "{order:?}: {there} there, {home} home");
+    }
 }
 
 #[tokio::test(start_paused = true)]

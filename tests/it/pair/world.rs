@@ -80,6 +80,11 @@ pub const FAULTS: [Mishap; 8] = [
     Mishap::Away(4),
 ];
 
+/// The sites do not see each other, for a moment and for longer than a phase lasts.
+pub const CUTS: [Mishap; 3] = [Mishap::LinkCut(1), Mishap::LinkCut(6), Mishap::LinkCut(25)];
+/// Nobody answers, and it is done while somebody still waits, after the step's time, and after everybody has given up.
+pub const LATE: [Mishap; 4] = [Mishap::Late(5), Mishap::Late(40), Mishap::Late(100), Mishap::Late(200)];
+
 #[derive(Debug)]
 pub struct World {
     pub members: [Member; 2],
