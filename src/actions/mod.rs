@@ -1,5 +1,6 @@
 //! What can be done: the catalogue, and a folder a family.
 
+pub mod by_hand;
 pub mod catalogue;
 pub mod context;
 pub mod database;

@@ -255,6 +255,17 @@ pub enum Verb {
         #[command(flatten)]
         trial: Trial,
     },
+    /// The written procedure of a runbook: its steps for people, and how to do each by hand. Asks no server.
+    #[command(after_help = "Examples:\n  switchback docs failover --to nuremberg --html --out failover.html\n  \
+        switchback docs failover --to nuremberg --mode emergency")]
+    Docs {
+        /// A shipped runbook (failover, failback, rejoin), one beside the estate, or a file.
+        runbook: String,
+        #[command(flatten)]
+        order: Order,
+        #[command(flatten)]
+        form: PageForm,
+    },
     /// Runs and drills, newest first, and how their figures went.
     #[command(after_help = "Examples:\n  switchback history\n  switchback history failover --most 50")]
     History {

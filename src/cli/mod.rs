@@ -95,6 +95,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Drill { runbook, order, accept, consent, trial } => {
             verbs::drill::run(&common, &runbook, &order, &accept, &consent, &trial).await
         }
+        Verb::Docs { runbook, order, form } => verbs::docs::run(&common, &runbook, &order, &form).await,
         Verb::History { runbook, most } => verbs::history::run(&common, runbook.as_deref(), most),
         Verb::Actions { name } => verbs::actions::run(&common, name.as_deref()),
         Verb::Schema { what } => verbs::schema::run(&common, what),

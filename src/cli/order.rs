@@ -14,6 +14,7 @@ use crate::base::name::{HostName, SiteName};
 use crate::base::quantity::Span;
 use crate::engine::plan::Plan;
 use crate::estate::Estate;
+use crate::runbook::Default as Word;
 use crate::runbook::bound::Mode;
 use crate::runbook::written::InputKind;
 use crate::runbook::{Runbook, SHIPPED, shelf};
@@ -81,6 +82,29 @@ pub fn check_inputs(
         return Err(usage(format!("`{}` wants `{name}`", runbook.name)).hint(format!("say it with `{flag}`")));
     }
     Ok(())
+}
+
+/// The site that would serve when this is ordered: the one that the runbook leads away from, or that is to be followed.
+pub fn serving_on_paper(runbook: &Runbook, estate: &Estate, given: &BTreeMap<String, String>) -> Option<SiteName> {
+    let preferred = || estate.sites.values().find(|site| site.preferred).map(|site| site.name.clone());
+    let said = |name: &str| given.get(name).and_then(|site| SiteName::new(site.as_str()).ok());
+    let away = |default: Word| {
+        runbook.inputs.iter().find(|(_, input)| input.default.as_ref().is_some_and(|it| it.value == default))
+    };
+    let next = if let Some(to) = said("to") {
+        Some(to)
+    } else if away(Word::Preferred).is_some() {
+        preferred()
+    } else if let Some((name, _)) = away(Word::Other) {
+        // After an emergency it is the preferred site that comes back.
+        said(name).or_else(preferred)
+    } else {
+        None
+    };
+    match next {
+        Some(next) => estate.other_site(&next).cloned(),
+        None => preferred(),
+    }
 }
 
 fn among<'a>(

@@ -211,6 +211,29 @@ pub async fn prepare(
     accept: &Accept,
     run: &str,
 ) -> Result<Prepared, Failure> {
+    prepare_by(common, runbook, said, accept, run, Serving::Looked).await
+}
+
+/// The same for paper: nobody is asked, and nothing is left behind.
+pub async fn prepare_on_paper(common: &Common, runbook: &str, said: &Order) -> Result<Prepared, Failure> {
+    prepare_by(common, runbook, said, &Accept::default(), "paper", Serving::OnPaper).await
+}
+
+/// How it is found out which site serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Serving {
+    Looked,
+    OnPaper,
+}
+
+async fn prepare_by(
+    common: &Common,
+    runbook: &str,
+    said: &Order,
+    accept: &Accept,
+    run: &str,
+    how: Serving,
+) -> Result<Prepared, Failure> {
     let estate = load_estate(common)?;
     order::check_name(runbook, &estate)?;
     let runbook = shelf::find(runbook, &estate.folder, CATALOGUE).map_err(|found| invalid(common, &found))?;
@@ -229,14 +252,20 @@ pub async fn prepare(
         accepted: accepted(accept)?,
         memory: Memory::default(),
     };
-    last_seen::recall(common, &estate.name, &context.memory);
+    if how == Serving::Looked {
+        last_seen::recall(common, &estate.name, &context.memory);
+    }
     let workshop = workshop(&estate, &context)?;
     // Where the input `from` is given nobody needs to look who serves.
     let serving = match said.from {
         Some(_) => None,
-        None => workshop.serving(&context.memory).await,
+        None if how == Serving::OnPaper => order::serving_on_paper(&runbook, &estate, &inputs),
+        None => {
+            let serving = workshop.serving(&context.memory).await;
+            last_seen::keep(common, &estate.name, &context.memory);
+            serving
+        }
     };
-    last_seen::keep(common, &estate.name, &context.memory);
     let serving = runbook::Serving { site: serving };
     let bound = runbook::bind(&runbook, &estate, &inputs, mode, &serving).map_err(|found| invalid(common, &found))?;
     check_accepted(&context.accepted, &estate)?;

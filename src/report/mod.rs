@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod figures;
+pub mod procedure;
 pub mod timeline;
 pub mod trend;
 mod words;

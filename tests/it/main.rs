@@ -13,6 +13,7 @@ mod journal;
 mod mistakes;
 mod notify;
 mod pair;
+mod procedure;
 mod runbook;
 mod scheduling;
 mod schemas;

@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod carry_out;
 pub mod check;
+pub mod docs;
 mod draft;
 pub mod drill;
 pub mod history;
