@@ -149,9 +149,9 @@ fn every_command_that_is_shown_can_be_said() {
 fn every_test_that_safety_names_is_there() {
     let safety = document("safety.md");
     let mut sources = String::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];
+    let mut folders: Vec<_> = ["tests", "src"].map(|part| Path::new(env!("CARGO_MANIFEST_DIR")).join(part)).into();
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("tests").flatten() {
+        for entry in std::fs::read_dir(folder).expect("sources").flatten() {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);

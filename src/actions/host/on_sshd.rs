@@ -214,3 +214,41 @@ async fn a_host_without_a_login_is_passed_over_and_arguments_are_typed() {
     let Observed::Satisfied(evidence) = soak.observe().await.expect("a look") else { panic!("not passed over") };
     assert_eq!(evidence.summary, "passed over: the estate says that one cannot log in to `a-db`");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts sshd"]
+async fn a_host_key_that_changed_or_is_not_known_is_refused_and_told_as_that() {
+    let bench = bench();
+    let known = bench.folder().join("known_hosts");
+    let text = std::fs::read_to_string(&known).expect("read");
+    let place = text.split(' ').next().expect("an address").to_owned();
+    let other = bench.folder().join("other");
+    ran("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", &other.display().to_string()]);
+    let others = std::fs::read_to_string(other.with_extension("pub")).expect("read");
+    let others = others.rsplit_once(' ').expect("a comment").0;
+    let shown = ran("ssh-keygen", &["-lf", &bench.folder().join("host.pub").display().to_string()]);
+    let shown = shown.split(' ').nth(1).expect("a fingerprint").to_owned();
+    let refused = |written: String| {
+        std::fs::write(&known, written).expect("written");
+        let hosts = Hosts::new(&bench.estate);
+        async move {
+            let host = hosts.get(&HostName::new("a-db").expect("a name")).expect("the host");
+            host.connect().await.expect_err("refused")
+        }
+    };
+    let changed = refused(format!("# ours\n{place} {others}\n")).await;
+    assert_eq!(changed.fault, Fault::Refused, "{changed}");
+    for part in ["a-db (127.0.0.1)", &format!("line 2 of `{}`", known.display()), &shown, "may be another machine"] {
+        assert!(changed.message.contains(part), "{part}: {changed}");
+    }
+    assert!(!changed.message.contains("cannot be reached"), "{changed}");
+    let unknown = refused(format!("10.9.8.7 {others}\n")).await;
+    assert_eq!(unknown.fault, Fault::Refused, "{unknown}");
+    for part in ["a-db (127.0.0.1): no host key of it is known", &place, &known.display().to_string()] {
+        assert!(unknown.message.contains(part), "{part}: {unknown}");
+    }
+    // Whoever mends the file is let in.
+    std::fs::write(&known, text).expect("written");
+    let hosts = Hosts::new(&bench.estate);
+    hosts.get(&HostName::new("a-db").expect("a name")).expect("the host").connect().await.expect("let in");
+}

@@ -11,6 +11,7 @@ mod answer;
 mod hosts;
 #[cfg(test)]
 mod on_lab;
+mod refusal;
 mod remote;
 mod session;
 

@@ -1,6 +1,7 @@
 //! Opening a session and keeping it: many callers share one attempt, and its failure.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder};
 use tokio::sync::Mutex;
 
 use super::hosts::ControlFolder;
-use crate::engine::action::{ActionError, Fault};
+use super::refusal::refusal;
+use crate::engine::action::ActionError;
 use crate::estate::model::{Host, Login};
 
 /// How long connecting may take: TCP and banner.
@@ -117,10 +119,11 @@ impl SessionSlot {
             builder.port(port);
         }
         if let Some(key) = &host.key {
-            builder.keyfile(key);
+            builder.keyfile(plain(host, key)?);
         }
         if let Some(known_hosts) = &host.known_hosts {
-            builder.user_known_hosts_file(known_hosts);
+            // The one path that may be a list of several: quoted, a space in it parts nothing.
+            builder.user_known_hosts_file(format!("\"{}\"", plain(host, known_hosts)?));
         }
         if let Some(jump) = &host.jump {
             builder.jump_hosts([jump]);
@@ -133,16 +136,59 @@ impl SessionSlot {
     }
 }
 
-/// Why there is no session, in the engine's terms. A login that was turned down will be so again; all
-/// else may be the network's doing, and nothing was changed either way.
-fn refusal(host: &Host, error: &openssh::Error) -> ActionError {
-    let said = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    let said = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given").to_owned();
-    let said: String = said.trim_end_matches('.').chars().take(300).collect();
-    let fault = match error {
-        openssh::Error::Connect(io) if io.kind() == std::io::ErrorKind::PermissionDenied => Fault::Refused,
-        openssh::Error::Master(_) => Fault::Refused,
-        _ => Fault::Unreachable,
+/// A path that ssh reads as it is written: it would fill in `%d`, `${HOME}` and the like.
+fn plain(host: &Host, path: &Path) -> Result<String, ActionError> {
+    let bad = || {
+        let sentence = format!(
+            "{}: ssh cannot be told of `{}`: rename it without `${{`, quotes or `\\`",
+            host.name,
+            path.display()
+        );
+        ActionError::refused(sentence)
     };
-    ActionError::new(fault, format!("{} ({}) cannot be reached over ssh: {said}", host.name, host.address))
+    let text = path.to_str().ok_or_else(bad)?;
+    let reads = text.contains("${") || text.contains(|c: char| matches!(c, '"' | '\'' | '\\') || c.is_control());
+    if reads { Err(bad()) } else { Ok(text.replace('%', "%%")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::name::{HostName, SiteName};
+
+    fn host() -> Host {
+        Host {
+            name: HostName::new("a-db").expect("a name"),
+            site: SiteName::new("dallas").expect("a name"),
+            address: "10.0.0.1".to_owned(),
+            port: None,
+            user: None,
+            key: None,
+            known_hosts: None,
+            jump: None,
+            sudo: false,
+            login: Login::Ssh,
+            cut_off: None,
+        }
+    }
+
+    #[test]
+    fn ssh_takes_a_path_for_one_file_or_is_not_told_of_it() {
+        for path in ["/keys/known", "/my keys/known hosts", "/keys/%d/100%", "/~/x", "/ü#x", "/$HOME/(x)"] {
+            let told = plain(&host(), Path::new(path)).expect("a path");
+            // ssh's own reading of its options, without a connection.
+            let output = std::process::Command::new("ssh")
+                .args(["-G", "-F", "none", "-o", &format!("UserKnownHostsFile=\"{told}\""), "somewhere"])
+                .output()
+                .expect("ssh is there");
+            let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+            let line = |key: &str| {
+                printed.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')).map(str::to_owned)
+            };
+            assert_eq!(line("userknownhostsfile").as_deref(), Some(path), "{printed}");
+        }
+        for path in ["/${HOME}/x", "/a\"b", "/a'b", "/a\\b", "/a\nb"] {
+            assert!(plain(&host(), Path::new(path)).is_err(), "{path}");
+        }
+    }
 }

@@ -229,6 +229,36 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_judged_by_where_its_name_leads() {
+        for (mode, open) in [(0o640, true), (0o604, true), (0o620, true), (0o600, false), (0o400, false)] {
+            let (folder, SecretRef::File(path)) = file(b"x", mode) else { panic!("a file") };
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&path, &link).expect("linked");
+            for secret in [SecretRef::File(link.clone()), SecretRef::Pgpass(link)] {
+                let refused = |found: Result<(), BadSecret>| matches!(found, Err(BadSecret::OpenToOthers { mode: m, .. }) if m == mode);
+                assert_eq!(refused(secret.look()), open, "{mode:o}");
+                let asked = Connection { host: "h", port: 1, database: "d", user: "u" };
+                assert_eq!(refused(secret.read_for(&asked).map(drop)), open, "{mode:o}");
+            }
+            std::fs::remove_file(&path).expect("removed");
+            let dangling = SecretRef::File(folder.path().join("link"));
+            assert!(matches!(dangling.look(), Err(BadSecret::Missing(_))));
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).expect("mode set");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path(), &link).expect("linked");
+        for path in [folder.path().to_owned(), link] {
+            assert!(matches!(SecretRef::File(path.clone()).look(), Err(BadSecret::NotAFile(_))));
+            assert!(matches!(SecretRef::Pgpass(path).look(), Err(BadSecret::NotAFile(_))));
+        }
+        // A pipe would be waited for.
+        let pipe = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+        assert!(matches!(SecretRef::File(pipe).read(), Err(BadSecret::NotAFile(_))));
+    }
+
+    #[test]
     fn a_command_has_an_exit_code_and_a_deadline() {
         assert_eq!(argv(&["printf", "s3cret\n"]).read().expect("read").expose(), "s3cret");
         assert!(matches!(argv(&["false"]).read(), Err(BadSecret::Failed(..))));

@@ -85,6 +85,16 @@ impl<'a> Filling<'a> {
         word.value.clone()
     }
 
+    /// A word of ssh's command line. Of a host behind another, ssh gives address and user to a shell.
+    fn ssh_word(&mut self, word: &At<String>, about: &str) -> String {
+        const SHELLS: &[char] =
+            &['\'', '"', '`', '$', ';', '&', '<', '>', '|', '(', ')', '{', '}', '*', '?', '!', '#', '^'];
+        if word.contains(SHELLS) {
+            self.problem(word.extent, format!("{about}: a word is expected that a shell would read as it is"));
+        }
+        self.word(word, about)
+    }
+
     fn argv(&mut self, argv: &At<Vec<String>>, about: &str) -> Vec<String> {
         if argv.first().is_none_or(String::is_empty) || argv.iter().any(|word| word.contains('\0')) {
             self.problem(

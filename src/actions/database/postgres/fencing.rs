@@ -50,16 +50,16 @@ fn silence(seen: &Seen) -> String {
 /// Fences a member, and proves it.
 pub async fn fence(member: &Member, touch: &Touch, mode: Mode) -> Result<Fence, ActionError> {
     let emergency = mode == Mode::Emergency;
-    match fence_server(member, touch, emergency).await {
-        // Its host does not answer: what is left is to cut it off.
-        Err(error) if emergency && matches!(error.fault, Fault::Unreachable | Fault::InDoubt) => {
-            if cut_off::is_off(&member.host).await.is_none() {
-                return Err(error);
-            }
-            cut_off::cut_off(&member.host, touch).await.map(Fence::Proven)
-        }
-        other => other,
+    let error = match fence_server(member, touch, emergency).await {
+        Err(error) if emergency => error,
+        other => return other,
+    };
+    // Its host does not answer, or is not the machine that we know: what is left is to cut it off.
+    let is_silent = matches!(error.fault, Fault::Unreachable | Fault::InDoubt) || member.host.connect().await.is_err();
+    if !is_silent || cut_off::is_off(&member.host).await.is_none() {
+        return Err(error);
     }
+    cut_off::cut_off(&member.host, touch).await.map(Fence::Proven)
 }
 
 async fn fence_server(member: &Member, touch: &Touch, emergency: bool) -> Result<Fence, ActionError> {
