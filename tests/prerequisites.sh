@@ -16,3 +16,25 @@ need_compiler() {
         exit 1
     fi
 }
+
+# A browser, and axe-core, which judges whether a page leaves somebody out; for the tests of the pages. axe-core's version and
+# place are known to tests/lab/tests/browser.rs too.
+need_browser() {
+    local axe=target/axe/node_modules/axe-core/axe.min.js install=() tools=()
+    command -v chromium > /dev/null || tools+=(chromium fonts-dejavu-core)
+    [ -f "$axe" ] || command -v npm > /dev/null || tools+=(npm)
+    if [ "${#tools[@]}" -gt 0 ]; then
+        install=(apt-get install --yes --no-install-recommends "${tools[@]}")
+        echo "installing a browser for the tests of the pages: ${install[*]}" >&2
+        if [ "$(id -u)" = 0 ]; then
+            { apt-get update -qq && DEBIAN_FRONTEND=noninteractive "${install[@]}"; } > /dev/null
+        elif command -v sudo > /dev/null && sudo -n true 2> /dev/null; then
+            { sudo -n apt-get update -qq && sudo -n env DEBIAN_FRONTEND=noninteractive "${install[@]}"; } > /dev/null
+        else
+            echo "a browser is missing, and neither root nor sudo is at hand; as root: apt-get update && ${install[*]}" >&2
+            exit 1
+        fi
+    fi
+    [ -f "$axe" ] || npm install --prefix target/axe --no-save --no-audit --no-fund --ignore-scripts --loglevel=error axe-core@4.14.1 >&2
+    export SWITCHBACK_BROWSER=required
+}

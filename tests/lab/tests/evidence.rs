@@ -165,32 +165,3 @@ fn the_job_of_the_documentation_runs() {
     assert!(gauge(&lab.state.path().join("drill.prom"), "switchback_drill_duration_seconds", "looks").is_some());
     assert_eq!(run("atlantis").0, Some(2), "no such site");
 }
-
-/// The page in a browser, where there is one: nothing is wrong on its console and nothing is wider than the paper.
-#[test]
-fn the_report_opens_in_a_browser() {
-    let lab = Lab::fresh();
-    lab.ok(&["failover", "--to", "nuremberg", "--yes"]);
-    let page = lab.state.path().join("report.html");
-    lab.ok(&["report", "--html", "--out", page.to_str().expect("a path")]);
-    let dom = Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--dump-dom",
-            "--window-size=480,800",
-            "--enable-logging=stderr",
-        ])
-        .arg(format!("--user-data-dir={}", lab.state.path().join("browser").display()))
-        .arg(format!("file://{}", page.display()))
-        .stdin(Stdio::null())
-        .output();
-    let Ok(dom) = dom else {
-        eprintln!("!! NOT RUN: there is no chromium here, so nobody opened the page");
-        return;
-    };
-    let (html, log) = (String::from_utf8_lossy(&dom.stdout), String::from_utf8_lossy(&dom.stderr));
-    assert!(html.matches("class=\"row\"").count() > 10, "{html}\n{log}");
-    assert!(!log.contains("CONSOLE"), "{log}");
-}

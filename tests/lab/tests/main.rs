@@ -9,6 +9,7 @@
 mod accounts;
 mod bad_days;
 mod both;
+mod browser;
 mod by_hand;
 mod debian;
 mod evidence;
