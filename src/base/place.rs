@@ -19,9 +19,16 @@ pub struct Source {
     pub text: String,
     /// Where each line but the first begins: a runbook of a thousand steps asks for as many places.
     line_starts: Vec<usize>,
+    /// What is added to its bytes to make an [`Extent`]; 0 but for a file that is read after others.
+    offset: usize,
 }
 
-/// From which byte to which, in one source.
+/// Files that are read as one, as a runbook and the one that it extends. Their extents never overlap, so that
+/// each tells by itself which file it is in.
+#[derive(Debug, Clone)]
+pub struct Sources(Vec<Arc<Source>>);
+
+/// From which byte to which, in one source or in one of several that are read as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Extent {
     pub start: usize,
@@ -33,7 +40,7 @@ pub struct Extent {
 #[derive(Debug, Clone)]
 pub struct Place {
     pub source: Arc<Source>,
-    /// `None`: the file as a whole.
+    /// In the source's own bytes. `None`: the file as a whole.
     pub extent: Option<Extent>,
 }
 
@@ -42,7 +49,7 @@ impl Source {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         let text = text.into();
         let line_starts = text.match_indices('\n').map(|(at, _)| at + 1).collect();
-        Arc::new(Self { name: name.into(), text, line_starts })
+        Arc::new(Self { name: name.into(), text, line_starts, offset: 0 })
     }
 
     /// Reads a file, within [`FILE_BYTES_MAX`], as text.
@@ -86,7 +93,48 @@ impl Source {
 
     /// The place of an extent.
     pub fn at(self: &Arc<Self>, extent: Extent) -> Place {
-        Place { source: Arc::clone(self), extent: Some(extent) }
+        let own = |byte: usize| byte.saturating_sub(self.offset);
+        Place { source: Arc::clone(self), extent: Some(Extent::new(own(extent.start), own(extent.end))) }
+    }
+
+    /// An extent of its own bytes, told apart from those of the files that are read with it.
+    pub(super) fn extent(&self, start: usize, end: usize) -> Extent {
+        Extent::new(start + self.offset, end + self.offset)
+    }
+}
+
+impl Sources {
+    /// One file.
+    pub fn of(source: &Arc<Source>) -> Self {
+        Self(vec![Arc::clone(source)])
+    }
+
+    /// Reads another file with them; it is what comes back that must be read.
+    pub fn and(&mut self, source: &Source) -> Arc<Source> {
+        let largest = usize::try_from(FILE_BYTES_MAX).unwrap_or(usize::MAX) + 1;
+        let longest = self.0.iter().map(|source| source.text.len()).fold(source.text.len(), usize::max).max(largest);
+        let offset = self.0.last().map_or(0, |last| last.offset + longest);
+        let (name, text, line_starts) = (source.name.clone(), source.text.clone(), source.line_starts.clone());
+        let shifted = Arc::new(Source { name, text, line_starts, offset });
+        self.0.push(Arc::clone(&shifted));
+        shifted
+    }
+
+    /// The file that an extent is in.
+    pub fn holding(&self, extent: Extent) -> &Arc<Source> {
+        let after = self.0.partition_point(|source| source.offset <= extent.start);
+        // The first one's offset is 0: no extent lies before it.
+        &self.0[after.saturating_sub(1)]
+    }
+
+    /// The place of an extent.
+    pub fn at(&self, extent: Extent) -> Place {
+        self.holding(extent).at(extent)
+    }
+
+    /// The files, the one that was named first.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.0.iter()
     }
 }
 
@@ -141,6 +189,24 @@ mod tests {
         }
         assert_eq!(source.line_and_column(source.text.len()), (3, 1));
         assert_eq!(source.line_and_column(999), (3, 1));
+    }
+
+    #[test]
+    fn an_extent_tells_which_of_several_files_it_is_in() {
+        let first = Source::new("mine.yaml", "a: b\n");
+        let mut all = Sources::of(&first);
+        let second = all.and(&Source::new("theirs.yaml", "x: y\nz: w\n"));
+        let third = all.and(&Source::new("last.yaml", "q: r\n"));
+        for (source, (start, end), expected) in [
+            (&first, (0, 1), "mine.yaml:1:1"),
+            (&first, (5, 5), "mine.yaml:2:1"),
+            (&second, (5, 6), "theirs.yaml:2:1"),
+            (&third, (3, 4), "last.yaml:1:4"),
+        ] {
+            let extent = source.extent(start, end);
+            assert_eq!(all.at(extent).to_string(), expected);
+            assert_eq!(source.at(extent).to_string(), expected);
+        }
     }
 
     #[test]

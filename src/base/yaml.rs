@@ -138,14 +138,16 @@ fn finish(source: &Arc<Source>, draft: Spanned<Draft>) -> Result<Node, Problem> 
             for (key, item) in entries {
                 let extent = extent_of(source, key.defined);
                 refuse_tag(source, extent)?;
+                let extent = source.extent(extent.start, extent.end);
                 map.push((Key { text: key.value, extent }, finish(source, item)?));
             }
             Value::Map(map)
         }
     };
-    Ok(Node { extent, value })
+    Ok(Node { extent: source.extent(extent.start, extent.end), value })
 }
 
+/// In the source's own bytes.
 fn extent_of(source: &Source, location: Location) -> Extent {
     let span = location.span();
     let (start, len) = match span.byte_offset().zip(span.byte_len()) {
@@ -203,7 +205,7 @@ fn tag_problem(source: &Arc<Source>, extent: Extent, tag: &str) -> Problem {
     let shown: String = tag.chars().take(40).collect();
     Problem::at(
         source,
-        extent,
+        source.extent(extent.start, extent.end),
         format!("unknown tag `{shown}`: a tag would be dropped and the rest taken as it stands"),
     )
 }
@@ -211,7 +213,7 @@ fn tag_problem(source: &Arc<Source>, extent: Extent, tag: &str) -> Problem {
 /// The library's error in our words.
 fn problem(source: &Arc<Source>, error: &Error) -> Problem {
     let extent = error.location().map_or_else(Extent::default, |location| extent_of(source, location));
-    let say = |sentence: String| Problem::at(source, extent, sentence);
+    let say = |sentence: String| Problem::at(source, source.extent(extent.start, extent.end), sentence);
     match error {
         Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => problem(source, error),
         Error::DuplicateMappingKey { key: Some(key), .. } => say(format!("`{key}` is given twice")),

@@ -17,7 +17,7 @@ use crate::estate::Estate;
 use crate::runbook::Default as Word;
 use crate::runbook::bound::Mode;
 use crate::runbook::written::InputKind;
-use crate::runbook::{Runbook, SHIPPED, shelf};
+use crate::runbook::{ANY_WINDOW, Runbook, shelf};
 
 fn usage(sentence: String) -> Failure {
     Failure::new(Exit::Usage, sentence)
@@ -31,8 +31,7 @@ pub fn check_name(name: &str, estate: &Estate) -> Result<(), Failure> {
         return if there { Ok(()) } else { Err(usage(format!("no runbook `{name}`: there is no such file"))) };
     }
     let own = shelf::own(&estate.folder);
-    let stems = own.iter().filter_map(|path| path.file_stem()?.to_str());
-    let known: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).chain(stems).collect();
+    let known = shelf::names(&own);
     if known.contains(&name) {
         return Ok(());
     }
@@ -69,6 +68,10 @@ pub fn check_inputs(
             }
             InputKind::Flag if value != "true" && value != "false" => {
                 return Err(usage(format!("input `{name}` is `true` or `false`, and not `{value}`")));
+            }
+            InputKind::Window => {
+                let windows = estate.windows.iter().map(|window| window.name.as_str());
+                among("window", name, value, windows.chain([ANY_WINDOW]))?;
             }
             InputKind::Flag | InputKind::Text => {}
         }

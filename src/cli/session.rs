@@ -266,11 +266,10 @@ async fn prepare_by(
             serving
         }
     };
-    let serving = runbook::Serving { site: serving };
+    let serving = runbook::Serving { site: serving, assumed: how == Serving::OnPaper };
     let bound = runbook::bind(&runbook, &estate, &inputs, mode, &serving).map_err(|found| invalid(common, &found))?;
     check_accepted(&context.accepted, &estate)?;
-    context.from.clone_from(&bound.from);
-    context.to.clone_from(&bound.to);
+    (context.from, context.to) = (bound.from().cloned(), bound.to().cloned());
     let actions = make_actions(&workshop, &bound, &context)?;
     let frame = PlanFrame {
         estate: estate.name.clone(),
@@ -278,6 +277,7 @@ async fn prepare_by(
         outage_max_ms: estate.objectives.outage_max.map(crate::base::quantity::Span::millis),
         rto_ms: estate.objectives.rto.map(crate::base::quantity::Span::millis),
         rpo_ms: estate.objectives.rpo.map(crate::base::quantity::Span::millis),
+        windows: estate.windows.clone(),
     };
     let plan = Plan::new(bound, frame, &actions, catalogue::signature);
     order::check_misses(&plan, accept)?;
@@ -289,11 +289,15 @@ fn make_actions(
     bound: &BoundRunbook,
     context: &RunContext,
 ) -> Result<Vec<Box<dyn Action>>, Failure> {
-    let steps = bound.phases.iter().flat_map(|phase| &phase.groups).flat_map(|group| &group.steps);
+    let steps = bound.phases.iter().flat_map(|phase| {
+        let leg = bound.legs.get(phase.leg).cloned().unwrap_or_default();
+        let context = RunContext { from: leg.from, to: leg.to, ..context.clone() };
+        phase.groups.iter().flat_map(|group| &group.steps).map(move |step| (step, context.clone()))
+    });
     steps
-        .map(|step| {
+        .map(|(step, context)| {
             workshop
-                .make(&step.action, context)
+                .make(&step.action, &context)
                 .map_err(|why| Failure::new(Exit::Invalid, format!("{}: {why}", step.id)).detail(step.place.clone()))
         })
         .collect()
@@ -333,8 +337,10 @@ pub fn prepare_again(common: &Common, past: &PastRun, more: Accepted) -> Result<
         }
     }
     let workshop = workshop(&estate, &context)?;
-    let actions = past.plan.steps.iter().map(|step| {
-        workshop.make(&step.action, &context).map_err(|why| {
+    let actions = past.plan.steps.iter().enumerate().map(|(index, step)| {
+        let leg = past.plan.leg(index);
+        let (from, to) = (past.plan.from_of(leg).cloned(), past.plan.to_of(leg).cloned());
+        workshop.make(&step.action, &RunContext { from, to, ..context.clone() }).map_err(|why| {
             Failure::new(Exit::PlanStale, format!("{}: {why}; the estate no longer fits this run's plan", step.id))
                 .hint("put the estate back as it was when the run began, then resume")
         })

@@ -129,7 +129,7 @@ fn unanswered(plan: &Plan, state: &RunState, phase: &PlanPhase) -> Option<Direct
         Some(_) => return None,
         None => {}
     }
-    let kind = match (plan.mode, &plan.to) {
+    let kind = match (plan.mode, plan.to_of(phase.leg)) {
         // What may lose data or leave a fence unproven is confirmed by typing, not by a keystroke.
         (Mode::Emergency, Some(to)) => QuestionKind::ConfirmSite(to.to_string()),
         _ => QuestionKind::Confirm,
@@ -285,9 +285,10 @@ fn nothing_lasts(plan: &Plan, state: &RunState) -> bool {
 }
 
 /// What a back-out takes back, last first: what this run did or may have done, of services that have not
-/// passed their point of no return. A step outside the waves goes back only with the last wave standing.
+/// passed their point of no return in the leg that the run is in. A step outside the waves goes back only with the last wave standing.
 pub fn to_undo(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<StepIndex> {
-    let any_passed = state.any_has_passed(plan);
+    let leg = state.leg(plan);
+    let any_passed = state.any_has_passed_in(leg);
     let mut list: Vec<StepIndex> = plan
         .steps
         .iter()
@@ -300,8 +301,9 @@ pub fn to_undo(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<StepInde
             };
             step.undo == Undo::Possible
                 && record.has_touched()
+                && plan.leg(*index) == leg
                 && wave_fits()
-                && !step.services.iter().any(|service| state.has_passed(service))
+                && !step.services.iter().any(|service| state.has_passed(leg, service))
         })
         .map(|(index, _)| index)
         .collect();
@@ -330,7 +332,7 @@ fn go_back(plan: &Plan, state: &RunState) -> Vec<Directive> {
             .steps
             .iter()
             .any(|record| matches!(record.stage, Stage::Failed { doubt: true, .. }) && record.has_touched());
-        let any_passed = state.any_has_passed(plan);
+        let any_passed = state.any_has_passed();
         let verdict = match (doubt, any_passed) {
             (true, _) => Verdict::InDoubt,
             (false, true) => Verdict::Stopped,

@@ -14,6 +14,7 @@
 pub mod action;
 pub mod driver;
 pub mod event;
+mod leg;
 pub mod machine;
 pub mod pace;
 pub mod path;

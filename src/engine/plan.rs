@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{Action, Fact};
 use crate::base::name::{ServiceName, SiteName};
-use crate::runbook::bound::{BoundAction, BoundRunbook, Mode, OnFailure};
+use crate::estate::model::Window;
+use crate::runbook::bound::{BoundAction, BoundRunbook, Leg, Mode, OnFailure};
 use crate::runbook::signature::{Effect, FactAt, Noun, Signature, Undo, Whereabouts};
 
 /// Place of a step in [`Plan::steps`].
@@ -28,6 +29,9 @@ pub struct Plan {
     pub mode: Mode,
     pub to: Option<SiteName>,
     pub from: Option<SiteName>,
+    /// Between which sites each part of it moves what it moves; none but the plan's own where no runbook is included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<Leg>,
     pub inputs: std::collections::BTreeMap<String, String>,
     /// Longest write outage in milliseconds before a planned run backs out.
     pub outage_max_ms: Option<u64>,
@@ -52,6 +56,12 @@ pub struct PlanPhase {
     pub wave: Option<u32>,
     pub no_return: bool,
     pub confirm: Option<String>,
+    /// It begins only while this is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// Place in [`Plan::legs`].
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub leg: usize,
     /// Loops that had nothing to go over: (step, noun).
     pub empty: Vec<(String, Noun)>,
     /// Steps that are carried out at once; group after group.
@@ -97,6 +107,13 @@ pub struct PlanFrame {
     pub outage_max_ms: Option<u64>,
     pub rto_ms: Option<u64>,
     pub rpo_ms: Option<u64>,
+    /// The windows that phases may wait for.
+    pub windows: Vec<Window>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first(leg: &usize) -> bool {
+    *leg == 0
 }
 
 impl Plan {
@@ -111,6 +128,7 @@ impl Plan {
         let mut phases = Vec::with_capacity(bound.phases.len());
         let mut steps: Vec<PlanStep> = Vec::with_capacity(actions.len());
         let mut unasked: Option<String> = None;
+        let (to, from) = (bound.to().cloned(), bound.from().cloned());
         for (phase_index, phase) in bound.phases.into_iter().enumerate() {
             let mut groups = Vec::with_capacity(phase.groups.len());
             for group in phase.groups {
@@ -154,6 +172,8 @@ impl Plan {
                 wave: phase.wave,
                 no_return: phase.no_return,
                 confirm,
+                window: phase.window.and_then(|name| frame.windows.iter().find(|window| window.name == name).cloned()),
+                leg: phase.leg,
                 empty: phase.empty,
                 groups,
             });
@@ -166,8 +186,9 @@ impl Plan {
             runbook: bound.runbook,
             title: bound.title,
             mode: bound.mode,
-            to: bound.to,
-            from: bound.from,
+            to,
+            from,
+            legs: if bound.legs.len() > 1 { bound.legs } else { Vec::new() },
             inputs: bound.inputs,
             outage_max_ms: frame.outage_max_ms,
             rto_ms: frame.rto_ms,
@@ -175,6 +196,21 @@ impl Plan {
             phases,
             steps,
         }
+    }
+
+    /// The leg that a step belongs to.
+    pub fn leg(&self, step: StepIndex) -> usize {
+        self.steps.get(step).and_then(|step| self.phases.get(step.phase)).map_or(0, |phase| phase.leg)
+    }
+
+    /// The site that takes over in a leg.
+    pub fn to_of(&self, leg: usize) -> Option<&SiteName> {
+        self.legs.get(leg).map_or(self.to.as_ref(), |leg| leg.to.as_ref())
+    }
+
+    /// The site that served last before a leg.
+    pub fn from_of(&self, leg: usize) -> Option<&SiteName> {
+        self.legs.get(leg).map_or(self.from.as_ref(), |leg| leg.from.as_ref())
     }
 
     /// The wave that a step belongs to.

@@ -39,8 +39,10 @@ pub struct RunState {
     next_seq: u64,
     /// How many steps act at this moment.
     pub(super) acting: usize,
-    /// Services whose promotion was intended.
-    passed: BTreeSet<ServiceName>,
+    /// Services whose promotion was intended, and in which leg.
+    pub(super) passed: BTreeSet<(usize, ServiceName)>,
+    /// In which leg the outage began.
+    outage_leg: Option<usize>,
     settled_to: (usize, usize),
 }
 
@@ -50,6 +52,8 @@ pub struct BackOut {
     pub reason: String,
     /// The wave that goes back; `None` when everything that may goes back.
     pub wave: Option<u32>,
+    /// The leg that goes back.
+    pub leg: usize,
 }
 
 /// An event that cannot follow on what came before it.
@@ -77,6 +81,7 @@ impl RunState {
             next_seq: 0,
             acting: 0,
             passed: BTreeSet::new(),
+            outage_leg: None,
             settled_to: (0, 0),
         }
     }
@@ -93,17 +98,6 @@ impl RunState {
     /// The number that the next event must bear.
     pub fn next_seq(&self) -> u64 {
         self.next_seq
-    }
-
-    /// Whether a service has passed its point of no return: the intention to promote it is on disk.
-    pub fn has_passed(&self, service: &ServiceName) -> bool {
-        self.passed.contains(service)
-    }
-
-    /// Whether any step of the plan belongs to a service that has passed its point of no return.
-    pub fn any_has_passed(&self, plan: &Plan) -> bool {
-        !self.passed.is_empty()
-            && plan.steps.iter().any(|step| step.services.iter().any(|service| self.has_passed(service)))
     }
 
     /// Phase and group before which everything is settled: what is over is not gone through again.
@@ -167,7 +161,8 @@ impl RunState {
             What::BackOutBegan { reason, wave, .. } => {
                 self.ended = None;
                 self.stop_asked = false;
-                self.back_out = Some(BackOut { reason: reason.clone(), wave: *wave });
+                let leg = self.leg(plan);
+                self.back_out = Some(BackOut { reason: reason.clone(), wave: *wave, leg });
             }
             What::Looked { step, .. }
             | What::LookFailed { step, .. }
@@ -253,11 +248,11 @@ impl RunState {
         }
         let acts = record.stage == Stage::Acting;
         if step.undo == Undo::Impossible && record.attempts > 0 {
-            self.passed.extend(step.services.first().cloned());
+            self.passed.extend(step.services.first().map(|service| (plan.leg(index), service.clone())));
         }
         self.acting = self.acting.saturating_sub(usize::from(acted)) + usize::from(acts);
         self.pass_over(plan, index, step);
-        self.fold_outage(index, step, what);
+        self.fold_outage(plan.leg(index), index, step, what);
         Ok(())
     }
 
@@ -277,10 +272,14 @@ impl RunState {
     }
 
     /// The engine's own figure of the write outage: from the first fence to the last redirection.
-    fn fold_outage(&mut self, index: StepIndex, step: &PlanStep, what: &What) {
+    fn fold_outage(&mut self, leg: usize, index: StepIndex, step: &PlanStep, what: &What) {
         let gives = |kind| step.gives.iter().any(|fact| fact.kind == kind);
-        if matches!(what, What::Intended { .. }) && gives(FactKind::Fenced) && self.outage_began_ms.is_none() {
-            self.outage_began_ms = Some(self.now_ms);
+        if matches!(what, What::Intended { .. }) && gives(FactKind::Fenced) {
+            // Another leg's fence begins an outage of its own, with its own limit.
+            if self.outage_began_ms.is_none() || self.outage_leg.is_some_and(|began_in| began_in != leg) {
+                (self.outage_began_ms, self.outage_ended_ms) = (Some(self.now_ms), None);
+            }
+            self.outage_leg = Some(leg);
         }
         let did = self
             .steps
@@ -327,7 +326,11 @@ impl RunState {
         let passed: Vec<bool> = plan
             .steps
             .iter()
-            .map(|step| !step.services.is_empty() && step.services.iter().all(|service| self.has_passed(service)))
+            .enumerate()
+            .map(|(index, step)| {
+                let leg = plan.leg(index);
+                !step.services.is_empty() && step.services.iter().all(|service| self.has_passed(leg, service))
+            })
             .collect();
         for ((step, record), passed) in plan.steps.iter().zip(&mut self.steps).zip(passed) {
             match &record.stage {
@@ -366,7 +369,7 @@ impl RunState {
     /// is over: from there the way is forward, and what was taken back is done again.
     fn turn_forward(&mut self, plan: &Plan) {
         let (Some(back_out), Some(_)) = (&self.back_out, &self.ended) else { return };
-        if !self.any_has_passed(plan) || !super::machine::to_undo(plan, self, back_out.wave).is_empty() {
+        if !self.any_has_passed() || !super::machine::to_undo(plan, self, back_out.wave).is_empty() {
             return;
         }
         self.back_out = None;

@@ -1,11 +1,14 @@
-//! Windows: when a live drill may be held. Whether one is open is asked with a time; no clock is read here.
+//! Windows: when a live drill may be held, or an outage begin. Whether one is open is asked with a time; no clock is
+//! read here.
 
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use serde::{Deserialize, Serialize};
 
 /// A stretch of the day, on some days of the week, somewhere.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Kept", into = "Kept")]
 pub struct Window {
     pub name: String,
     /// Days on which it begins.
@@ -29,20 +32,68 @@ impl Window {
         (begins(day.weekday()) && self.from <= time) || (begins(before) && time < self.to)
     }
 
+    /// When it opens next, at or after this time; this time itself while it is open.
+    pub fn opens(&self, at: Timestamp) -> Option<Timestamp> {
+        if self.holds(at) {
+            return Some(at);
+        }
+        let today = at.to_zoned(self.zone.clone()).date();
+        // A week and a day: today's may be over already.
+        let days = (0..=8).filter_map(|days: i64| today.checked_add(days.days()).ok());
+        days.filter(|day| self.days.contains(&day.weekday()))
+            .filter_map(|day| Some(day.to_datetime(self.from).to_zoned(self.zone.clone()).ok()?.timestamp()))
+            .find(|opens| *opens >= at)
+    }
+
     /// As people say it: `Tue, Wed 03:00 to 05:00 America/Chicago`.
     pub fn spoken(&self) -> String {
-        let day = |day: &Weekday| match day {
-            Weekday::Monday => "Mon",
-            Weekday::Tuesday => "Tue",
-            Weekday::Wednesday => "Wed",
-            Weekday::Thursday => "Thu",
-            Weekday::Friday => "Fri",
-            Weekday::Saturday => "Sat",
-            Weekday::Sunday => "Sun",
-        };
-        let days: Vec<&str> = self.days.iter().map(day).collect();
+        let days: Vec<&str> = self.days.iter().map(|day| word(*day)).collect();
         let zone = self.zone.iana_name().unwrap_or("UTC");
         format!("{} {} to {} {zone}", days.join(", "), self.from.strftime("%H:%M"), self.to.strftime("%H:%M"))
+    }
+}
+
+const WEEK: [(Weekday, &str); 7] = [
+    (Weekday::Monday, "Mon"),
+    (Weekday::Tuesday, "Tue"),
+    (Weekday::Wednesday, "Wed"),
+    (Weekday::Thursday, "Thu"),
+    (Weekday::Friday, "Fri"),
+    (Weekday::Saturday, "Sat"),
+    (Weekday::Sunday, "Sun"),
+];
+
+fn word(day: Weekday) -> &'static str {
+    WEEK.iter().find(|(known, _)| *known == day).map_or("", |(_, word)| word)
+}
+
+/// As a plan keeps it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    name: String,
+    days: Vec<String>,
+    from: Time,
+    to: Time,
+    zone: String,
+}
+
+impl From<Window> for Kept {
+    fn from(window: Window) -> Self {
+        let Window { name, days, from, to, zone } = window;
+        let days = days.into_iter().map(|day| word(day).to_owned()).collect();
+        Self { name, days, from, to, zone: zone.iana_name().unwrap_or("UTC").to_owned() }
+    }
+}
+
+impl TryFrom<Kept> for Window {
+    type Error = String;
+
+    fn try_from(kept: Kept) -> Result<Self, String> {
+        let Kept { name, days, from, to, zone } = kept;
+        let day = |text: &String| WEEK.iter().find(|(_, word)| word == text).map(|(day, _)| *day);
+        let days = days.iter().map(day).collect::<Option<Vec<_>>>().ok_or("a day of the week is expected")?;
+        let zone = TimeZone::get(&zone).map_err(|error| error.to_string())?;
+        Ok(Self { name, days, from, to, zone })
     }
 }
 
@@ -76,6 +127,22 @@ mod tests {
         ] {
             assert_eq!(holds(&quiet, at), open, "{at}");
         }
+    }
+
+    #[test]
+    fn it_is_known_when_a_window_opens() {
+        let quiet = window(3, 5);
+        for (at, opens) in [
+            ("2026-07-07T07:00:00Z", "2026-07-07T08:00:00Z"),
+            ("2026-07-07T09:00:00Z", "2026-07-07T09:00:00Z"),
+            ("2026-07-07T10:00:00Z", "2026-07-14T08:00:00Z"),
+            ("2026-07-10T00:00:00Z", "2026-07-14T08:00:00Z"),
+        ] {
+            let found = quiet.opens(at.parse().expect("a time")).expect("it opens");
+            assert_eq!(found.to_string(), opens, "{at}");
+        }
+        let kept = serde_json::to_string(&quiet).expect("kept");
+        assert_eq!(serde_json::from_str::<Window>(&kept).expect("read"), quiet, "{kept}");
     }
 
     #[test]

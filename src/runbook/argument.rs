@@ -175,6 +175,7 @@ fn is_what(meaning: Meaning) -> &'static str {
         Meaning::Input(InputKind::Host) => "a host",
         Meaning::Input(InputKind::Duration) => "a duration",
         Meaning::Input(InputKind::Flag) => "a flag",
+        Meaning::Input(InputKind::Window) => "a window",
         Meaning::Input(InputKind::Text) => "a text",
         Meaning::Item { site: false } => "the item of the loop",
     }

@@ -90,9 +90,33 @@ pub struct BoundPhase {
     pub no_return: bool,
     /// The question to answer before its first step, `$` resolved.
     pub confirm: Option<String>,
+    /// The window of the estate inside which it may begin; `None`: at any time.
+    pub window: Option<String>,
+    /// Which of the runbook's legs it is part of, a place in [`BoundRunbook::legs`].
+    pub leg: usize,
     /// Loops that had no item: (step, noun), shown so that nothing is left out in silence.
     pub empty: Vec<(String, Noun)>,
     pub groups: Vec<BoundGroup>,
+}
+
+impl BoundRunbook {
+    /// The site that takes over, where the runbook itself has such an input.
+    pub fn to(&self) -> Option<&SiteName> {
+        self.legs.first()?.to.as_ref()
+    }
+    /// The site that served last, where the runbook itself has such an input.
+    pub fn from(&self) -> Option<&SiteName> {
+        self.legs.first()?.from.as_ref()
+    }
+}
+
+/// Between which sites a runbook, or one that it includes, moves what it moves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// The site that takes over, where the runbook has such an input.
+    pub to: Option<SiteName>,
+    /// The site that served last.
+    pub from: Option<SiteName>,
 }
 
 /// A runbook bound to an estate.
@@ -102,10 +126,9 @@ pub struct BoundRunbook {
     pub title: String,
     pub procedure: Option<String>,
     pub mode: Mode,
-    /// The site that takes over, where the runbook has such an input.
-    pub to: Option<SiteName>,
-    /// The site that served last.
-    pub from: Option<SiteName>,
+    /// The runbook's own, and one for each that it includes. What moves in one of them has its own fence, its own point
+    /// of no return and its own way back.
+    pub legs: Vec<Leg>,
     /// Every input with its value as text.
     pub inputs: std::collections::BTreeMap<String, String>,
     pub phases: Vec<BoundPhase>,

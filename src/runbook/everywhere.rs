@@ -13,8 +13,9 @@ pub fn check_on(runbook: &Runbook, estate: &Estate) -> Problems {
     let mut problems = Problems::none();
     let choices = choices(runbook, estate);
     for &mode in &runbook.modes {
-        let wrong =
-            choices.iter().find_map(|given| super::bind(runbook, estate, given, mode, &Serving::default()).err());
+        let wrong = choices
+            .iter()
+            .find_map(|given| super::bind(runbook, estate, given, mode, &Serving { site: None, assumed: true }).err());
         problems.extend(wrong.unwrap_or_default());
     }
     problems.sort();
@@ -48,6 +49,7 @@ fn choices(runbook: &Runbook, estate: &Estate) -> Vec<BTreeMap<String, String>> 
                     _ if input.default.is_some() => continue,
                     InputKind::Duration => "1m",
                     InputKind::Host => estate.hosts.keys().next().map_or("", |host| host.as_str()),
+                    InputKind::Window => super::bind::ANY_WINDOW,
                     InputKind::Text | InputKind::Site => "example",
                 };
                 given.insert(name.clone(), example.to_owned());

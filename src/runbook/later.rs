@@ -2,13 +2,10 @@
 
 /// What is said of a key or a word that this version does not take yet.
 pub(super) fn not_yet(path: &[&str], word: &str) -> Option<String> {
-    let keys = ["extends", "insert", "window", "include", "with", "serving"];
     match path.last() {
         Some(&"for_each") if family(word) => {
             Some(format!("this version does not know `{word}` yet; loops go over database, web, entrance, host, site"))
         }
-        Some(&"type") if word == "window" => Some("this version does not know windows yet".to_owned()),
-        _ if keys.contains(&word) => Some(format!("`{word}` is not in this version yet")),
         _ => None,
     }
 }

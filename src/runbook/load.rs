@@ -9,56 +9,83 @@ use sha2::{Digest, Sha256};
 
 use super::argument::{Meaning, Scope};
 use super::bound::Mode;
-use super::model::{Default, Filter, Input, Loop, Phase, Runbook};
+use super::extend::{self, Whole};
+use super::library::Library;
+use super::model::{Default, Filter, Input, Loop, Phase, Runbook, When};
 use super::signature::{Noun, Signature};
 use super::written::{self, InputKind};
-use super::{check, later, reference, step};
+use super::{check, include, reference, step};
 use crate::base::at::At;
-use crate::base::decode;
-use crate::base::place::{Extent, Source};
+use crate::base::place::{Extent, Source, Sources};
 use crate::base::problem::{Problem, Problems};
 use crate::base::quantity::Span;
 
-/// Reads a runbook file.
+/// Reads a runbook file. What it builds on is looked for beside it, and then among those that are shipped.
 pub fn load_file(path: &Path, catalogue: &[Signature]) -> Result<Runbook, Problems> {
-    load(&Source::read(path)?, catalogue)
+    load_with(&Source::read(path)?, catalogue, &Library::beside(path))
 }
 
-/// Reads a runbook's text against the actions that there are.
+/// Reads a runbook's text against the actions that there are. It may build on shipped runbooks.
 pub fn load(source: &Arc<Source>, catalogue: &[Signature]) -> Result<Runbook, Problems> {
-    let written: written::Runbook = decode::read(source, later::not_yet)?;
-    let mut loading = Loading { source, catalogue, runbook: written.runbook.value.clone(), problems: Problems::none() };
+    load_with(source, catalogue, &Library::shipped(source))
+}
+
+pub(super) fn load_with(source: &Arc<Source>, catalogue: &[Signature], library: &Library) -> Result<Runbook, Problems> {
+    let whole = extend::read(source, library)?;
+    let written = &whole.runbook;
+    let mut loading = Loading {
+        sources: &whole.sources,
+        catalogue,
+        library,
+        runbook: written.runbook.value.clone(),
+        problems: Problems::none(),
+    };
     loading.name("runbook", &written.runbook);
-    let inputs = loading.inputs(&written);
-    let modes = loading.modes(&written);
+    let inputs = loading.inputs(written);
+    let modes = loading.modes(&whole.modes);
     let mut used = Vec::new();
     let title = written.title.clone().unwrap_or_else(|| written.runbook.clone());
     let about = written.runbook.value.clone();
     loading.prose(&about, &title, &inputs_scope(&inputs), &mut used);
-    let phases = loading.phases(&written, &inputs, &modes, &mut used);
+    let phases = loading.phases(&whole.phases, &inputs, &modes, &mut used);
+    let digest = digest(&whole, &phases);
     let runbook = Runbook {
         named: written.runbook.extent,
-        name: written.runbook.value,
+        name: written.runbook.value.clone(),
         title,
         procedure: written.procedure.as_ref().map(|procedure| procedure.value.clone()),
         modes,
         inputs,
         phases,
-        source: Arc::clone(source),
-        digest: crate::base::hex(&Sha256::digest(source.text.as_bytes())),
+        sources: whole.sources.clone(),
+        extends: whole.extends().map(|extends| extends.value.clone()),
+        digest,
     };
     check::procedure(&mut loading, &about, written.procedure.as_ref(), &[]);
     check::all(&mut loading, &runbook, &used);
     loading.problems.or(runbook)
 }
 
+/// Of everything that people wrote: its own text, and those that it builds on.
+fn digest(whole: &Whole, phases: &[Phase]) -> String {
+    let mut hash = Sha256::new();
+    for text in whole.texts() {
+        hash.update(text.as_bytes());
+    }
+    for include in phases.iter().filter_map(|phase| phase.include.as_ref()) {
+        hash.update(include.runbook.digest.as_bytes());
+    }
+    crate::base::hex(&hash.finalize())
+}
+
 /// A runbook on its way, and what was found wrong so far.
 pub(super) struct Loading<'a> {
-    source: &'a Arc<Source>,
+    sources: &'a Sources,
+    pub(super) library: &'a Library,
     pub(super) catalogue: &'a [Signature],
     /// The runbook's name, with which every sentence begins.
     pub(super) runbook: String,
-    problems: Problems,
+    pub(super) problems: Problems,
 }
 
 fn inputs_scope(inputs: &IndexMap<String, Input>) -> Scope {
@@ -67,7 +94,7 @@ fn inputs_scope(inputs: &IndexMap<String, Input>) -> Scope {
 
 impl Loading<'_> {
     pub(super) fn problem(&mut self, extent: Extent, about: &str, sentence: &str) {
-        self.problems.push(Problem::at(self.source, extent, format!("{about}: {sentence}")));
+        self.problems.push(Problem::at(self.sources.holding(extent), extent, format!("{about}: {sentence}")));
     }
 
     /// Names become parts of step ids, which stand on command lines and in journals.
@@ -100,12 +127,12 @@ impl Loading<'_> {
         inputs
     }
 
-    fn modes(&mut self, written: &written::Runbook) -> Vec<Mode> {
-        if written.modes.is_empty() {
+    fn modes(&mut self, written: &At<Vec<At<Mode>>>) -> Vec<Mode> {
+        if written.is_empty() {
             let about = self.runbook.clone();
-            self.problem(written.modes.extent, &about, "`modes` names none; there are planned and emergency");
+            self.problem(written.extent, &about, "`modes` names none; there are planned and emergency");
         }
-        written.modes.iter().map(|mode| mode.value).collect()
+        written.iter().map(|mode| mode.value).collect()
     }
 
     /// The modes of a phase or a step, which must be among the runbook's.
@@ -123,18 +150,18 @@ impl Loading<'_> {
 
     fn phases(
         &mut self,
-        written: &written::Runbook,
+        written: &At<Vec<written::Phase>>,
         inputs: &IndexMap<String, Input>,
         modes: &[Mode],
         used: &mut Vec<String>,
     ) -> Vec<Phase> {
-        if written.phases.is_empty() {
+        if written.is_empty() {
             let about = self.runbook.clone();
-            self.problem(written.phases.extent, &about, "has no phases");
+            self.problem(written.extent, &about, "has no phases");
         }
         let mut seen: Vec<&str> = Vec::new();
         let mut phases = Vec::new();
-        for phase in &written.phases.value {
+        for phase in &written.value {
             let about = format!("{}/{}", self.runbook, phase.phase.value);
             self.name(&about, &phase.phase);
             if seen.contains(&phase.phase.as_str()) {
@@ -157,16 +184,23 @@ impl Loading<'_> {
         let mut scope = inputs_scope(inputs);
         let own_modes = self.modes_within(about, written.modes.as_ref(), modes);
         let when = self.when(about, written.when.as_ref(), &scope, used);
+        if let (Some(When::Serving(site)), None) = (&when, &written.include) {
+            // A guard must not depend on what may change before its turn; a whole runbook has guards of its own.
+            self.problem(site.extent, about, "`when: {serving: …}` stands on a phase with `include`");
+        }
         let each = self.each(about, (written.for_each.as_ref(), written.filter.as_ref()), false, &mut scope, used);
         for prose in [&written.title, &written.confirm].into_iter().flatten() {
             self.prose(about, prose, &scope, used);
         }
-        if written.steps.is_empty() {
-            self.problem(written.steps.extent, about, "has no steps");
+        let in_modes = if own_modes.is_empty() { modes } else { &own_modes };
+        let include = include::include(self, about, written, in_modes, &scope, used);
+        let window = self.window(about, written.window.as_ref(), &scope, used);
+        if let Some(none) = written.steps.as_ref().filter(|steps| steps.is_empty()) {
+            self.problem(none.extent, about, "has no steps");
         }
         let mut seen: Vec<&str> = Vec::new();
         let mut steps = Vec::new();
-        for one in &written.steps.value {
+        for one in extend::steps(written) {
             let about = format!("{about}/{}", one.id.value);
             if seen.contains(&one.id.as_str()) {
                 self.problem(one.id.extent, &about, "this id is used twice");
@@ -181,12 +215,14 @@ impl Loading<'_> {
             procedure: written.procedure.clone(),
             modes: own_modes,
             when,
+            window,
             waves: written.waves.as_ref().is_some_and(|waves| waves.value),
             parallel: written.parallel,
             no_return: written.no_return.as_ref().is_some_and(|no_return| no_return.value),
             confirm: written.confirm.clone(),
             each,
-            whole: steps.len() == written.steps.len(),
+            whole: include.is_none() && steps.len() == extend::steps(written).len(),
+            include,
             steps,
         }
     }
@@ -253,32 +289,6 @@ impl Loading<'_> {
         }
     }
 
-    /// The flag that something depends on.
-    pub(super) fn when(
-        &mut self,
-        about: &str,
-        when: Option<&At<written::When>>,
-        scope: &Scope,
-        used: &mut Vec<String>,
-    ) -> Option<At<String>> {
-        let flag = &when?.flag;
-        let name = reference::whole(flag);
-        match name.map(|name| (name, scope.meaning(name))) {
-            Some((name, Some(Meaning::Input(InputKind::Flag)))) => {
-                used.push(name.to_owned());
-                Some(flag.with(name.to_owned()))
-            }
-            Some((name, None)) => {
-                self.problem(flag.extent, about, &scope.unknown(name));
-                None
-            }
-            _ => {
-                self.problem(flag.extent, about, "`when: {flag: …}` takes the $name of a flag");
-                None
-            }
-        }
-    }
-
     /// Text for people, in which names may stand anywhere.
     pub(super) fn prose(&mut self, about: &str, prose: &At<String>, scope: &Scope, used: &mut Vec<String>) {
         for name in reference::names(prose) {
@@ -304,9 +314,18 @@ fn default_of(kind: InputKind, text: &str) -> Option<Default> {
 fn default_nouns(kind: InputKind) -> &'static str {
     match kind {
         InputKind::Site => "a site, nor serving, preferred, other or any",
+        kind => input_nouns(kind),
+    }
+}
+
+/// What an input holds, for sentences.
+pub(super) fn input_nouns(kind: InputKind) -> &'static str {
+    match kind {
+        InputKind::Site => "a site",
         InputKind::Host => "a host",
         InputKind::Duration => "a duration (30s, 5m, 1h)",
         InputKind::Flag => "true or false",
+        InputKind::Window => "a window, nor any",
         InputKind::Text => "a text",
     }
 }

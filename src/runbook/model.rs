@@ -1,8 +1,6 @@
 //! A runbook that is sound in itself: every action known, every argument of its kind, every `$name`
 //! an input or an item. Not yet bound to an estate.
 
-use std::sync::Arc;
-
 use indexmap::IndexMap;
 
 use super::bound::{Mode, OnFailure};
@@ -10,7 +8,8 @@ use super::signature::{Noun, Signature};
 use super::written::InputKind;
 use crate::base::at::At;
 use crate::base::name::SiteName;
-use crate::base::place::{Extent, Source};
+use crate::base::place::{Extent, Sources};
+use crate::base::problem::Problem;
 use crate::base::tree::{Key, Node};
 
 /// A runbook as loaded; made by [`super::load()`] only.
@@ -26,8 +25,10 @@ pub struct Runbook {
     pub modes: Vec<Mode>,
     pub inputs: IndexMap<String, Input>,
     pub(super) phases: Vec<Phase>,
-    pub(super) source: Arc<Source>,
-    /// SHA-256 of the text, in hex.
+    pub(super) sources: Sources,
+    /// The runbook that it extends.
+    pub(super) extends: Option<String>,
+    /// SHA-256 of the text, and of those that it builds on, in hex.
     pub(super) digest: String,
 }
 
@@ -63,13 +64,17 @@ pub(super) struct Phase {
     pub(super) procedure: Option<At<String>>,
     /// Empty: in every mode.
     pub(super) modes: Vec<Mode>,
-    pub(super) when: Option<At<String>>,
+    pub(super) when: Option<When>,
+    /// A window of the estate, or the `$name` of an input that is one.
+    pub(super) window: Option<At<String>>,
     pub(super) waves: bool,
     pub(super) parallel: bool,
     pub(super) no_return: bool,
     pub(super) confirm: Option<At<String>>,
     pub(super) each: Option<Loop>,
     pub(super) steps: Vec<Step>,
+    /// In place of steps.
+    pub(super) include: Option<Include>,
     /// No step was left out because its action could not be made out.
     pub(super) whole: bool,
 }
@@ -80,11 +85,28 @@ pub(super) struct Step {
     pub(super) title: Option<At<String>>,
     pub(super) each: Option<Loop>,
     pub(super) modes: Vec<Mode>,
-    pub(super) when: Option<At<String>>,
+    pub(super) when: Option<When>,
     pub(super) signature: Signature,
     pub(super) arguments: Vec<(Key, Node)>,
     pub(super) within: At<String>,
     pub(super) on_failure: OnFailure,
+}
+
+/// What a phase or a step depends on.
+#[derive(Debug, Clone)]
+pub(super) enum When {
+    /// A flag of this name is on.
+    Flag(String),
+    /// This site, or the one that this `$name` is, serves when its turn comes.
+    Serving(At<String>),
+}
+
+/// Another runbook, as a part of this one.
+#[derive(Debug, Clone)]
+pub(super) struct Include {
+    pub(super) runbook: Box<Runbook>,
+    /// Its inputs, as written.
+    pub(super) with: Vec<(String, At<String>)>,
 }
 
 /// What a phase or a step is repeated for.
@@ -110,6 +132,8 @@ pub(super) struct Filter {
 pub struct Serving {
     /// `None` where nobody could tell.
     pub site: Option<SiteName>,
+    /// Nobody looked: what depends on who serves is taken as if that were so.
+    pub assumed: bool,
 }
 
 impl Phase {
@@ -129,6 +153,10 @@ impl Step {
 }
 
 impl Runbook {
+    pub(super) fn problem(&self, extent: Extent, sentence: String) -> Problem {
+        Problem::at(self.sources.holding(extent), extent, sentence)
+    }
+
     /// The step that a bound one was made of: `promote.1/promote/orders` is step `promote` of phase `promote`.
     pub(super) fn written(&self, bound_step: &str) -> Option<&Step> {
         let mut parts = bound_step.split('/');

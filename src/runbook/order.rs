@@ -12,7 +12,7 @@ use super::model::Runbook;
 use super::signature::{FactAt, FactKind, Noun, Signature, Whereabouts};
 use crate::base::name::{ServiceName, SiteName};
 use crate::base::place::Extent;
-use crate::base::problem::{Problem, Problems};
+use crate::base::problem::Problems;
 use crate::estate::Estate;
 
 /// What holds, of which service, where.
@@ -50,7 +50,7 @@ pub(super) fn check(bound: &BoundRunbook, runbook: &Runbook, estate: &Estate) ->
         let root = |other: &Unmet<'_>| other.promotes && !one.promotes && other.fact.1 == one.fact.1;
         if !told.contains(&one.extent) && !unmet.iter().any(root) {
             told.push(one.extent);
-            problems.push(Problem::at(&runbook.source, one.extent, format!("{}: {}", one.step.id, one.sentence)));
+            problems.push(runbook.problem(one.extent, format!("{}: {}", one.step.id, one.sentence)));
         }
     }
     problems

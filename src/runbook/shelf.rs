@@ -14,33 +14,47 @@ pub const FOLDER: &str = "runbooks";
 
 /// The files of an estate's own runbooks, by name.
 pub fn own(estate_folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(estate_folder.join(FOLDER)).into_iter().flatten().flatten();
+    yaml_files(&estate_folder.join(FOLDER))
+}
+
+/// The YAML files of a folder, by name.
+pub(super) fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let yaml = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(yaml).collect();
     files.sort();
     files
 }
 
-/// Loads one of the user's own runbooks. It is named like its file, by which it is found, and not like
-/// a shipped one: who runs `failover` must know which.
+/// The names of all runbooks: those that are shipped, and those of these files.
+pub fn names(own: &[PathBuf]) -> Vec<&str> {
+    let stems = own.iter().filter_map(|path| path.file_stem()?.to_str());
+    let shipped = SHIPPED.iter().map(|(name, _)| *name);
+    let others = stems.filter(|stem| SHIPPED.iter().all(|(name, _)| name != stem));
+    shipped.chain(others).collect()
+}
+
+/// Loads one of the user's own runbooks. It is named like its file, by which it is found. Only one that extends a
+/// shipped runbook may be named like it, and stands for it from then on: who runs `failover` must know which.
 pub fn load_own(path: &Path, catalogue: &[Signature]) -> Result<Runbook, Problems> {
     let runbook = super::load_file(path, catalogue)?;
     if path.file_stem().is_some_and(|stem| stem != runbook.name.as_str()) {
         let sentence = format!("the file is not named like the runbook; call it `{}.yaml`", runbook.name);
-        return Err(Problem::at(&runbook.source, runbook.named, sentence).into());
+        return Err(runbook.problem(runbook.named, sentence).into());
     }
-    if SHIPPED.iter().any(|(name, _)| *name == runbook.name) {
-        let sentence = format!("`{}` is a runbook that comes with the program; give yours another name", runbook.name);
-        return Err(Problem::at(&runbook.source, runbook.named, sentence).into());
+    let shipped = SHIPPED.iter().any(|(name, _)| *name == runbook.name);
+    if shipped && runbook.extends.as_ref() != Some(&runbook.name) {
+        let sentence = format!(
+            "`{0}` is a runbook that comes with the program; give yours another name, or let it say `extends: {0}`",
+            runbook.name
+        );
+        return Err(runbook.problem(runbook.named, sentence).into());
     }
     Ok(runbook)
 }
 
-/// The runbook of a name: a shipped one, one beside the estate, or a file where the name is a path.
+/// The runbook of a name: one beside the estate, a shipped one, or a file where the name is a path.
 pub fn find(name: &str, estate_folder: &Path, catalogue: &[Signature]) -> Result<Runbook, Problems> {
-    if let Some(runbook) = shipped(name, catalogue) {
-        return runbook;
-    }
     if name.contains('/') || Path::new(name).extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
         return load_own(Path::new(name), catalogue);
     }
@@ -48,8 +62,10 @@ pub fn find(name: &str, estate_folder: &Path, catalogue: &[Signature]) -> Result
     if let Some(path) = own.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name)) {
         return load_own(path, catalogue);
     }
-    let stems = own.iter().filter_map(|path| path.file_stem()?.to_str());
-    let known: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).chain(stems).collect();
+    if let Some(runbook) = shipped(name, catalogue) {
+        return runbook;
+    }
+    let known = names(&own);
     let slip = did_you_mean(name, known.iter().copied());
     let nowhere = Source::new(estate_folder.join(FOLDER).display().to_string(), "");
     Err(Problem::whole(&nowhere, format!("no runbook `{name}`{slip}; there are {}", known.join(", "))).into())

@@ -21,6 +21,6 @@ pub fn shipped(name: &str, catalogue: &[Signature]) -> Option<Result<Runbook, Pr
     Some(super::load(&source(name, text), catalogue))
 }
 
-fn source(name: &str, text: &str) -> Arc<Source> {
+pub(super) fn source(name: &str, text: &str) -> Arc<Source> {
     Source::new(format!("runbooks/{name}.yaml"), text)
 }

@@ -3,7 +3,7 @@
 use super::argument::{self, Meaning, Scope};
 use super::bound::{Mode, OnFailure};
 use super::load::{Loading, is_duration};
-use super::model::{Loop, Step};
+use super::model::{Loop, Step, When};
 use super::signature::{Argument, Signature};
 use super::written::{self, InputKind};
 use super::{later, reference};
@@ -31,6 +31,9 @@ pub(super) fn step(
     loading.name(about, &written.id);
     let modes = loading.modes_within(about, written.modes.as_ref(), inherited.modes);
     let when = loading.when(about, written.when.as_ref(), &scope, used);
+    if let Some(When::Serving(site)) = &when {
+        loading.problem(site.extent, about, "`when: {serving: …}` stands on a phase with `include`");
+    }
     if let (Some(each), Some(_)) = (&written.for_each, inherited.each) {
         loading.problem(each.extent, about, "the phase has a `for_each` already; a loop in a loop is not taken");
     }

@@ -24,12 +24,30 @@ pub struct Runbook {
     /// For people; `$name` stands for an input.
     pub title: Option<At<String>>,
     /// `planned` loses nothing or refuses; `emergency` restores service, every loss accepted by name.
-    pub modes: At<Vec<At<Mode>>>,
+    pub modes: Option<At<Vec<At<Mode>>>>,
+    /// Another runbook, of which this is all, with what `insert` puts in.
+    pub extends: Option<At<String>>,
+    /// What is put into the runbook that `extends` names.
+    pub insert: Option<At<Vec<At<Insert>>>>,
     /// What is given or found when it is run.
     #[serde(default)]
     pub inputs: Entries<String, Input>,
     /// One after the other; each is a barrier.
-    pub phases: At<Vec<Phase>>,
+    pub phases: Option<At<Vec<Phase>>>,
+}
+
+/// Something put into another runbook: phases beside a phase, or steps beside a step.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Insert {
+    /// Before this phase, or this PHASE/STEP.
+    pub before: Option<At<String>>,
+    /// After this phase, or this PHASE/STEP.
+    pub after: Option<At<String>>,
+    /// What stands there, beside a phase.
+    pub phases: Option<At<Vec<Phase>>>,
+    /// What stands there, beside a step.
+    pub steps: Option<At<Vec<Step>>>,
 }
 
 /// Something given or found when the runbook is run.
@@ -54,6 +72,8 @@ pub enum InputKind {
     Host,
     Duration,
     Flag,
+    /// A window of the estate, or `any`.
+    Window,
     Text,
 }
 
@@ -69,8 +89,10 @@ pub struct Phase {
     pub procedure: Option<At<String>>,
     /// Only in these modes.
     pub modes: Option<At<Vec<At<Mode>>>>,
-    /// Only where a flag is on.
+    /// Only where a flag is on, or a site serves.
     pub when: Option<At<When>>,
+    /// It begins only inside this window of the estate; `any` is at any time.
+    pub window: Option<At<String>>,
     /// Neighbouring phases with it are done for priority 1, then for 2, …
     pub waves: Option<At<bool>>,
     /// The items of each loop at once; the steps still one after the other.
@@ -88,7 +110,12 @@ pub struct Phase {
     /// For every step here that does not say its own.
     pub on_failure: Option<At<OnFailure>>,
     /// One after the other.
-    pub steps: At<Vec<Step>>,
+    pub steps: Option<At<Vec<Step>>>,
+    /// In place of steps: all phases of another runbook.
+    pub include: Option<At<String>>,
+    /// What the included runbook's inputs are.
+    #[serde(default)]
+    pub with: Entries<String, At<String>>,
 }
 
 /// One action with its arguments.
@@ -121,12 +148,14 @@ pub struct Step {
     pub on_failure: Option<At<OnFailure>>,
 }
 
-/// A condition.
+/// A condition; one of them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct When {
     /// A `$name` of a flag.
-    pub flag: At<String>,
+    pub flag: Option<At<String>>,
+    /// A site, or the `$name` of one: where that site serves when the phase's turn comes.
+    pub serving: Option<At<String>>,
 }
 
 /// Which items of a loop; all that is written must hold.

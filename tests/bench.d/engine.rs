@@ -260,6 +260,8 @@ fn plan(steps: usize, at_once: usize) -> Plan {
         wave: None,
         no_return: false,
         confirm: None,
+        window: None,
+        leg: 0,
         empty: Vec::new(),
         groups: all.chunks(at_once.max(1)).map(<[usize]>::to_vec).collect(),
     };
@@ -277,6 +279,7 @@ fn plan(steps: usize, at_once: usize) -> Plan {
         outage_max_ms: None,
         rto_ms: None,
         rpo_ms: None,
+        legs: Vec::new(),
         phases: vec![phase],
         steps: all.iter().map(step).collect(),
     }

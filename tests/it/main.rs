@@ -4,6 +4,7 @@
 mod bad_files;
 mod bench;
 mod cli;
+mod composed;
 mod dependencies;
 mod documents;
 mod engine;

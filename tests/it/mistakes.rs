@@ -271,7 +271,7 @@ fn a_choice_of_sites_that_cannot_be() {
             "failback",
             &[("soka", "1m")],
             Mode::Planned,
-            "failback: there is no input `soka`; did you mean `soak`?; there are to, from, soak, checksums",
+            "failback: there is no input `soka`; did you mean `soak`?; there are to, from, soak, window, checksums",
         ),
         ("failback", &[], Mode::Emergency, "failback: has no mode `emergency`; it has planned"),
         (

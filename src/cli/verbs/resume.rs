@@ -116,7 +116,7 @@ fn tell_what_stays(past: &PastRun) {
     let undone = machine::to_undo(&past.plan, &past.state, None);
     for (index, (step, record)) in past.plan.steps.iter().zip(&past.state.steps).enumerate() {
         let stays = record.attempts > 0 && !undone.contains(&index) && matches!(record.stage, Stage::Done { .. });
-        let passed = step.services.iter().any(|service| past.state.has_passed(service));
+        let passed = step.services.iter().any(|service| past.state.has_passed(past.plan.leg(index), service));
         if stays && passed {
             session::say(&format!(
                 "stays: {} – its service has passed its point of no return; the way back is a fail-back",

@@ -160,7 +160,7 @@ impl Back {
         let back: Vec<&PlanStep> =
             machine::to_undo(plan, state, wave).into_iter().filter_map(|index| plan.steps.get(index)).collect();
         if back.is_empty() {
-            let passed = state.any_has_passed(plan);
+            let passed = state.any_has_passed_in(state.leg(plan));
             return if passed { Self::Passed } else { Self::Nothing };
         }
         let took: Option<Vec<u64>> = back.iter().map(|step| Some(experience.undo(step)?.median_ms)).collect();

@@ -92,6 +92,7 @@ mod tests {
             outage_max_ms: None,
             rto_ms: None,
             rpo_ms: None,
+            legs: Vec::new(),
             phases: Vec::new(),
             steps: vec![step],
         }

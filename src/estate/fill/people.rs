@@ -12,6 +12,9 @@ pub(in crate::estate) fn windows(written: &written::Estate, filling: &mut Fillin
     let mut windows = Vec::new();
     for (name, window) in written.windows.iter() {
         let about = format!("windows.{}", name.value);
+        if name.value.as_str() == "any" {
+            filling.problem(name.extent, format!("{about}: `any` is any time; give the window another name"));
+        }
         let from = time(&window.from, &format!("{about}.from"), filling);
         let to = time(&window.to, &format!("{about}.to"), filling);
         let zone = TimeZone::get(&window.zone.value);

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::base::at::At;
 
-/// When a live drill may be held.
+/// When a live drill may be held, or a phase of a runbook begin.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Binding;
+use super::{ANY_WINDOW, Binding};
 use crate::base::closest::did_you_mean;
-use crate::base::name::{HostName, SiteName};
+use crate::base::name::{HostName, OtherName, SiteName};
 use crate::base::quantity::Span;
+use crate::estate::Estate;
 use crate::runbook::model::{Default, Serving};
 use crate::runbook::written::InputKind;
 
@@ -16,6 +17,7 @@ pub(in crate::runbook) fn sound(kind: InputKind, text: &str) -> bool {
         InputKind::Host => HostName::new(text).is_ok(),
         InputKind::Duration => text.parse::<Span>().is_ok(),
         InputKind::Flag => text == "true" || text == "false",
+        InputKind::Window => OtherName::new(text).is_ok(),
         InputKind::Text => !text.contains('\0'),
     }
 }
@@ -119,6 +121,7 @@ fn judge(binding: &mut Binding<'_>, name: &str, kind: InputKind, value: &str) {
                 InputKind::Host => "a host",
                 InputKind::Duration => "a duration (30s, 5m, 1h)",
                 InputKind::Flag => "true or false",
+                InputKind::Window => "a window, nor any",
                 InputKind::Text => "a text",
             };
             format!("`{shown}` is not {nouns}")
@@ -135,9 +138,21 @@ fn judge(binding: &mut Binding<'_>, name: &str, kind: InputKind, value: &str) {
         InputKind::Host if !estate.hosts.contains_key(value) => {
             format!("no host `{value}`{}", did_you_mean(value, estate.hosts.keys().map(HostName::as_str)))
         }
+        InputKind::Window if !is_window(estate, value) => no_window(estate, value),
         _ => return,
     };
     say(binding, name, &sentence);
+}
+
+/// Whether a text is a window of the estate, or `any`.
+pub(super) fn is_window(estate: &Estate, name: &str) -> bool {
+    name == ANY_WINDOW || estate.windows.iter().any(|window| window.name == name)
+}
+
+pub(super) fn no_window(estate: &Estate, name: &str) -> String {
+    let known: Vec<&str> = estate.windows.iter().map(|window| window.name.as_str()).chain([ANY_WINDOW]).collect();
+    let shown: String = name.chars().take(60).collect();
+    format!("no window `{shown}`{}; there are {}", did_you_mean(name, known.iter().copied()), known.join(", "))
 }
 
 fn say(binding: &mut Binding<'_>, input: &str, sentence: &str) {

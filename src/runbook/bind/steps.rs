@@ -10,7 +10,7 @@ use crate::base::quantity::Span;
 use crate::base::tree::{Node, Value};
 use crate::estate::model::Login;
 use crate::runbook::bound::{BoundAction, BoundGroup, BoundStep};
-use crate::runbook::model::{Loop, Phase, Step};
+use crate::runbook::model::{Loop, Phase, Serving, Step};
 use crate::runbook::signature::{ArgumentKind, Noun};
 use crate::runbook::{argument, reference};
 
@@ -35,10 +35,10 @@ impl Binding<'_> {
     pub(super) fn expand(&mut self, phase: &Phase) -> Expanded {
         let mut expanded = Expanded { steps: Vec::new(), empty: Vec::new() };
         for (index, step) in phase.steps.iter().enumerate() {
-            if !step.in_mode(self.mode) || !self.is_on(step.when.as_ref().map(|when| when.as_str())) {
+            let about = format!("{}/{}/{}", self.runbook.name, phase.id.value, step.id.value);
+            if !step.in_mode(self.mode) || !self.is_on(&about, step.when.as_ref(), &Serving::default()) {
                 continue;
             }
-            let about = format!("{}/{}/{}", self.runbook.name, phase.id.value, step.id.value);
             self.judge_sites(&about, step);
             let Some(each) = step.each.as_ref().or(phase.each.as_ref()) else {
                 let bound = self.bound_step(phase, step, None);
@@ -133,7 +133,7 @@ impl Binding<'_> {
             services: item.map(|item| item.services.clone()).unwrap_or_default(),
             within: within(&step.within, &values),
             on_failure: step.on_failure,
-            place: self.runbook.source.at(step.id.extent).file_and_line(),
+            place: self.runbook.sources.at(step.id.extent).file_and_line(),
             action: BoundAction {
                 name: step.signature.name.to_owned(),
                 item: item.map(|item| (item.noun, item.name.clone())),

@@ -114,7 +114,7 @@ fn an_event_out_of_order_is_refused() {
 fn an_undo_that_is_resumed_late_has_its_whole_time_again() {
     let plan = plan(Mode::Planned);
     let mut state = RunState::new(&plan);
-    state.back_out = Some(BackOut { reason: "why".to_owned(), wave: None });
+    state.back_out = Some(BackOut { reason: "why".to_owned(), wave: None, leg: 0 });
     state.steps[0].stage = Stage::Done { how: How::Did };
     state.steps[0].attempts = 1;
     state.steps[0].undo = UndoStage::Acting { attempt: 1 };

@@ -277,6 +277,8 @@ pub fn plan(mode: Mode) -> Plan {
             wave: Some(1),
             no_return: *id == "promote",
             confirm: None,
+            window: None,
+            leg: 0,
             empty: Vec::new(),
             groups: vec![vec![index]],
         })
@@ -295,6 +297,7 @@ pub fn plan(mode: Mode) -> Plan {
         outage_max_ms: None,
         rto_ms: None,
         rpo_ms: None,
+        legs: Vec::new(),
         phases,
         steps,
     }

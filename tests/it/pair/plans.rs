@@ -11,7 +11,7 @@ use switchback::base::name::{ServiceName, SiteName};
 use switchback::base::quantity::Span;
 use switchback::engine::action::Action;
 use switchback::engine::plan::{Plan, PlanFrame};
-use switchback::runbook::bound::{BoundAction, BoundGroup, BoundPhase, BoundRunbook, BoundStep, Mode, OnFailure};
+use switchback::runbook::bound::{BoundAction, BoundGroup, BoundPhase, BoundRunbook, BoundStep, Leg, Mode, OnFailure};
 use switchback::runbook::signature::Noun;
 
 use super::database::SimDatabase;
@@ -128,6 +128,8 @@ pub fn maker(order: Order, from: &str, to: &str) -> Maker {
             wave: *wave,
             no_return: *action == "database.promote",
             confirm: None,
+            window: None,
+            leg: 0,
             empty: Vec::new(),
             groups: vec![BoundGroup {
                 steps: vec![BoundStep {
@@ -153,8 +155,7 @@ pub fn maker(order: Order, from: &str, to: &str) -> Maker {
         title: "sim".to_owned(),
         procedure: None,
         mode,
-        to: Some(site(to)),
-        from: Some(site(from)),
+        legs: vec![Leg { to: Some(site(to)), from: Some(site(from)) }],
         inputs: BTreeMap::new(),
         phases: phases.collect(),
         digest: String::new(),
@@ -165,6 +166,7 @@ pub fn maker(order: Order, from: &str, to: &str) -> Maker {
         outage_max_ms: Some(20_000),
         rto_ms: None,
         rpo_ms: None,
+        windows: Vec::new(),
     };
     let unused = Shared::new(super::world::World::new(Vec::new()));
     let bare: Vec<Box<dyn Action>> = make_all(&bound, &context, &unused);

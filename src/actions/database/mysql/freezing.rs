@@ -45,6 +45,10 @@ const CLIENTS: LookSql = LookSql(
                         substring_index(user(), '@', 1))",
 );
 const LOCKED_TABLES: LookSql = LookSql("SHOW OPEN TABLES WHERE In_use > 0");
+/// How many of them a sentence names, and how often they are looked at before.
+const TABLES_NAMED_MAX: usize = 5;
+const LOCKED_LOOKS: u32 = 5;
+const LOCKED_POLL: Duration = Duration::from_millis(40);
 
 /// A read lock in our hands; let go when its session ends, however it ends.
 #[derive(Debug)]
@@ -238,11 +242,24 @@ async fn stands_still(member: &Member, session: &Session) -> Result<Gtids, Actio
 /// Names the tables that somebody has locked, where that is why a lock was not to be had.
 async fn who_held_it_up(member: &Member, error: ActionError) -> ActionError {
     let Ok(session) = member.link.apart().await else { return error };
-    let rows = session.look(LOCKED_TABLES, &[], SQL_MAX).await.unwrap_or_default();
-    let tables: Vec<String> = (0..rows.count().min(5))
-        .map(|row| format!("`{}.{}`", rows.text(row, 0).unwrap_or_default(), rows.text(row, 1).unwrap_or_default()))
-        .collect();
+    // A statement under way uses its tables, too, but not for long: what is seen every time is held.
+    let mut tables: Option<Vec<String>> = None;
+    for _ in 0..LOCKED_LOOKS {
+        let rows = session.look(LOCKED_TABLES, &[], SQL_MAX).await.unwrap_or_default();
+        let name = |row| {
+            let text = |column| rows.text(row, column).unwrap_or_default();
+            format!("`{}.{}`", text(0), text(1))
+        };
+        let now: Vec<String> = (0..rows.count()).map(name).collect();
+        tables = Some(match tables {
+            Some(before) => before.into_iter().filter(|table| now.contains(table)).collect(),
+            None => now,
+        });
+        tokio::time::sleep(LOCKED_POLL).await;
+    }
     session.end().await;
+    let mut tables = tables.unwrap_or_default();
+    tables.truncate(TABLES_NAMED_MAX);
     let what = if tables.is_empty() {
         "somebody holds a lock".to_owned()
     } else {
