@@ -21,7 +21,7 @@ use crate::store::notices::NoticeRow;
 /// A bell for a run that begins, or goes on, from this state.
 pub fn hung(prepared: &Prepared, state: &RunState, clock: &dyn Clock, id: &str) -> Bell {
     let operator = owner::this_process().operator;
-    let bell = Bell::new(&prepared.estate.notify, Teller::new(id, &operator, state, &prepared.plan));
+    let bell = Bell::new(&prepared.estate.notify, Teller::new(id, &operator, state));
     bell.began(&prepared.plan, state, clock.now());
     bell
 }

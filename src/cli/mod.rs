@@ -9,6 +9,7 @@ mod ending;
 mod error;
 pub mod exit;
 mod experience;
+mod guarded;
 mod last_seen;
 mod leave;
 mod locking;

@@ -137,12 +137,22 @@ pub fn find_run(store: &Store, run: Option<&str>) -> Result<PastRun, Failure> {
     read_run(store, &row)
 }
 
-/// The newest run of an estate that is not finished. Damaged runs are passed over: `runs --verify` shows them.
+/// The newest run of an estate, where it is not finished; else the newest that waits without the lock, since others may
+/// have come and gone meanwhile.
 pub fn unfinished_run(store: &Store, estate: &str) -> Result<Option<PastRun>, Failure> {
-    let Some(row) = store.runs(Some(estate))?.into_iter().next() else { return Ok(None) };
-    let past = read_run(store, &row)?;
-    Ok(past.is_unfinished().then_some(past))
+    let mut rows = store.runs(Some(estate))?.into_iter();
+    let Some(row) = rows.next() else { return Ok(None) };
+    let newest = read_run(store, &row)?;
+    if newest.is_unfinished() {
+        return Ok(Some(newest));
+    }
+    // A damaged one is passed over here: `runs --verify` shows it.
+    let older = rows.take(PARKED_AMONG).filter_map(|row| read_run(store, &row).ok());
+    Ok(older.into_iter().find(|past| past.is_unfinished() && past.state.parked.is_some()))
 }
+
+/// Among how many runs one that waits is looked for.
+const PARKED_AMONG: usize = 20;
 
 /// Reads the estate, or prints its problems.
 pub fn load_estate(common: &Common) -> Result<Arc<Estate>, Failure> {

@@ -22,6 +22,11 @@ pub trait Action: fmt::Debug + Send + Sync {
     fn question(&self) -> Option<super::plan::HumanQuestion> {
         None
     }
+    /// How long it watches something before it can be satisfied, in milliseconds. What watches for long is watched
+    /// without the lock where that is safe.
+    fn watches_ms(&self) -> u64 {
+        0
+    }
     /// Looks, and says whether there is anything to do. Called before every `apply`, and again after
     /// an `apply` that could not prove itself. May be called any number of times.
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>>;

@@ -53,6 +53,9 @@ pub enum DriveError {
     /// The second interrupt: what was in flight is in doubt.
     #[error("interrupted a second time; what was under way is in doubt until the run is resumed")]
     Interrupted,
+    /// Interrupted while it waited without the lock: nothing was under way.
+    #[error("stopped while it waited; nothing was under way")]
+    LeftParked,
     #[error("nothing is under way and nothing is to be done, which cannot be; the run can be resumed")]
     Stuck,
 }
@@ -112,14 +115,14 @@ impl Driver<'_> {
                     }
                     Directive::Observe { .. } | Directive::Apply { .. } | Directive::Undo { .. } => {}
                     Directive::Ask(question) => {
-                        self.append(state, What::Asked { question: question.clone() })?;
-                        let id = question.id.clone();
-                        let limit = machine::answer_by(plan, state, &question).map(|at| to_clock(at, origin_ms));
-                        let answer = self.ask(&question, limit, &mut renew_at).await?;
-                        match self.answered(id, answer) {
-                            Ok(what) => self.append(state, what)?,
-                            Err((verdict, reason)) => return self.end(state, verdict, reason),
+                        if let Some((verdict, reason)) = self.put(state, &question, &mut renew_at).await? {
+                            return self.end(state, verdict, reason);
                         }
+                        recorded = true;
+                    }
+                    Directive::Park(wait) => {
+                        self.park(state, wait).await?;
+                        renew_at = clock.monotonic_ms() + RENEW_MS;
                         recorded = true;
                     }
                     Directive::Record(what) => {
@@ -175,7 +178,7 @@ impl Driver<'_> {
     }
 
     /// Appends, folds, tells. An event that could not be written is not folded: the run ends here.
-    fn append(&mut self, state: &mut RunState, what: What) -> Result<(), DriveError> {
+    pub(super) fn append(&mut self, state: &mut RunState, what: What) -> Result<(), DriveError> {
         let elapsed = i128::from(self.clock.monotonic_ms()) - self.origin_ms;
         let elapsed_ms = u64::try_from(elapsed).unwrap_or(0).max(state.now_ms);
         if state.absorb_repeat(self.plan, &what, elapsed_ms) {
@@ -221,6 +224,22 @@ impl Driver<'_> {
         let early = flying.next().now_or_never().flatten();
         self.journal.flush()?;
         Ok(early)
+    }
+
+    /// Puts a question; how the run ends when it is stopped instead of answered.
+    async fn put(
+        &mut self,
+        state: &mut RunState,
+        question: &Question,
+        renew_at: &mut u64,
+    ) -> Result<Option<(Verdict, String)>, DriveError> {
+        self.append(state, What::Asked { question: question.clone() })?;
+        let limit = machine::answer_by(self.plan, state, question).map(|at| to_clock(at, self.origin_ms));
+        let answer = self.ask(question, limit, renew_at).await?;
+        match self.answered(question.id.clone(), answer) {
+            Ok(what) => self.append(state, what).map(|()| None),
+            Err(end) => Ok(Some(end)),
+        }
     }
 
     /// Asks, and keeps the lease alive while a person thinks.
@@ -276,7 +295,7 @@ fn step_of(what: &What) -> Option<StepIndex> {
     }
 }
 
-async fn wait_for(interrupt: &mut watch::Receiver<Interrupt>, stop_told: bool) -> Interrupt {
+pub(super) async fn wait_for(interrupt: &mut watch::Receiver<Interrupt>, stop_told: bool) -> Interrupt {
     let least = if stop_told { Interrupt::Now } else { Interrupt::Stop };
     match interrupt.wait_for(|told| *told >= least).await {
         Ok(told) => *told,
@@ -285,7 +304,7 @@ async fn wait_for(interrupt: &mut watch::Receiver<Interrupt>, stop_told: bool) -
     }
 }
 
-async fn look(step: StepIndex, action: &dyn Action, clock: &dyn Clock) -> What {
+pub(super) async fn look(step: StepIndex, action: &dyn Action, clock: &dyn Clock) -> What {
     let limit = clock.until(clock.monotonic_ms() + LOOK_MAX_MS);
     tokio::select! {
         biased;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionError, Applied, Evidence, Observed};
+use super::park::Wait;
 use super::plan::{Plan, StepIndex};
 use super::verdict::Verdict;
 
@@ -63,6 +64,10 @@ pub enum What {
     Resolved { step: StepIndex, verdict: Resolution, reason: String, by: String },
     /// Somebody asked the run to stop after the step in hand.
     StopAsked,
+    /// The lock is given back for as long as the run waits for this.
+    Parked { wait: Wait },
+    /// What was waited for is there, and the lock is ours (again).
+    Waited { wait: Wait },
     /// Time went by while something was under way; the machine may want to decide anew.
     TimePassed,
     /// A note for people: a lock taken over, a receipt, a measured outage.
@@ -158,6 +163,8 @@ impl What {
             | Self::UndoFailed { .. }
             | Self::Answered { .. }
             | Self::Resolved { .. }
+            | Self::Parked { .. }
+            | Self::Waited { .. }
             | Self::Noted { .. }
             | Self::Ended { .. } => true,
             Self::Looked { .. } | Self::LookFailed { .. } | Self::Asked { .. } | Self::StopAsked | Self::TimePassed => {
@@ -185,6 +192,8 @@ impl What {
             Self::Answered { .. } => "answered",
             Self::Resolved { .. } => "resolved",
             Self::StopAsked => "stop_asked",
+            Self::Parked { .. } => "parked",
+            Self::Waited { .. } => "waited",
             Self::TimePassed => "time_passed",
             Self::Noted { .. } => "noted",
             Self::Ended { .. } => "ended",

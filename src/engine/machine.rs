@@ -3,10 +3,11 @@
 //! Pure: the same plan and the same events give the same directives, today and after a crash. What is
 //! already under way is the driver's to know: a directive that it carries out already is not begun twice.
 
-use super::action::Evidence;
+use super::asking;
 use super::event::{Answer, Question, QuestionKind, What};
 use super::pace::open_group;
-use super::plan::{Plan, PlanPhase, PlanStep, StepIndex};
+use super::park::{self, Wait};
+use super::plan::{Plan, PlanPhase, StepIndex};
 use super::state::{How, RunState, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
 use crate::base::quantity::spoken;
@@ -27,6 +28,8 @@ pub enum Directive {
     Undo { step: StepIndex, attempt: u32, not_before_ms: u64 },
     /// Put a question and wait for its answer.
     Ask(Question),
+    /// Give the lock back, wait, take it again.
+    Park(Wait),
     /// Write a decision down.
     Record(What),
     /// The run, or this segment of it, is over.
@@ -78,8 +81,14 @@ fn go_on(plan: &Plan, state: &RunState, phase: &PlanPhase, group: &[StepIndex]) 
         }
         return vec![after_failure(plan, state, phase, *first, &failed)];
     }
+    if let Some(wait) = park::before_phase(plan, state, phase) {
+        return vec![Directive::Park(wait)];
+    }
     if let Some(question) = unanswered(plan, state, phase) {
         return vec![question];
+    }
+    if let Some(wait) = park::within_group(plan, state, phase, group) {
+        return vec![Directive::Park(wait)];
     }
     records()
         .filter_map(|(index, step, record)| match (&step.question, &record.stage) {
@@ -179,8 +188,8 @@ fn after_failure(
                     id: step.id.clone(),
                     text: format!("{} failed: {why}", step.id),
                     kind: QuestionKind::Failure { may_pass, may_back_out },
-                    evidence: before_answering(plan, state, phase.wave),
-                    details: details(step, record),
+                    evidence: asking::before_answering(plan, state, phase.wave),
+                    details: asking::details(step, record),
                 });
             }
             Some(Answer::Pause) if state.has_touched() => {
@@ -202,45 +211,6 @@ fn after_failure(
         (false, false) => Verdict::Refused,
     };
     Directive::Finish(verdict, reason)
-}
-
-/// What to know before one says what becomes of a failed step.
-fn before_answering(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<String> {
-    let mut known = Vec::new();
-    if let (Some(began), None) = (state.outage_began_ms, state.outage_ended_ms) {
-        let lasted = spoken(state.now_ms.saturating_sub(began));
-        known.push(match plan.outage_max_ms.filter(|_| may_still_back_out(plan, state)) {
-            Some(most) => {
-                let most = spoken(most);
-                format!("nobody can write since {lasted}; without an answer it goes back when that has lasted {most}")
-            }
-            None => format!("nobody can write since {lasted}"),
-        });
-    }
-    if plan.mode == Mode::Planned {
-        let back = to_undo(plan, state, wave);
-        let back: Vec<&str> =
-            back.iter().filter_map(|index| plan.steps.get(*index)).map(|step| step.id.as_str()).collect();
-        if !back.is_empty() {
-            known.push(format!("going back takes back {}", back.join(", ")));
-        }
-    }
-    known
-}
-
-/// What is known of a failed step.
-fn details(step: &PlanStep, record: &StepRecord) -> Vec<String> {
-    let seen = |what: &str, evidence: &Evidence| {
-        (!evidence.summary.is_empty()).then(|| format!("{what}: {}", evidence.summary))
-    };
-    let mut details = vec![
-        step.summary.clone(),
-        format!("looked at {} times, begun {} times, within {}", record.looks, record.attempts, spoken(step.within_ms)),
-    ];
-    details.extend(record.before.as_ref().and_then(|before| seen("before", before)));
-    details.extend(seen("last seen", &record.evidence));
-    details.push(format!("written at {}", step.place));
-    details
 }
 
 /// When, in elapsed milliseconds, a question that nobody answered counts as answered no: what waits for
@@ -265,7 +235,7 @@ fn outage_is_too_long(plan: &Plan, state: &RunState) -> Option<String> {
     })
 }
 
-fn may_still_back_out(plan: &Plan, state: &RunState) -> bool {
+pub(super) fn may_still_back_out(plan: &Plan, state: &RunState) -> bool {
     let wave = open_group(plan, state).and_then(|(phase, _)| phase.wave);
     plan.mode == Mode::Planned
         && state.back_out.is_none()

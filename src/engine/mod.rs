@@ -6,21 +6,26 @@
 //! * [`state`]: the fold of events; what a resume still believes, what an answer means, the outage.
 //! * `step`: one step's stages and transitions.
 //! * [`machine`]: reads a state and says what is to be done next. No clock, no IO, no async.
+//! * [`park`]: what is waited for without the lock. `leg`: what is moved apart from the rest in one run.
 //! * [`pace`]: when each step could begin, and what it took. [`path`]: what a write outage is made of.
 //! * [`driver`]: the one loop: ask the machine, do it, append the event, tell the reporter. No judgement.
 //! * [`rehearsal`]: the dry-run: every look, no touch.
 //! * [`ports`]: what the driver needs of the world.
 
 pub mod action;
+mod asking;
 pub mod driver;
 pub mod event;
 mod leg;
 pub mod machine;
 pub mod pace;
+pub mod park;
 pub mod path;
 pub mod plan;
 pub mod ports;
 pub mod rehearsal;
+mod resume;
 pub mod state;
 mod step;
 pub mod verdict;
+mod waiting;

@@ -44,6 +44,10 @@ pub struct Plan {
     pub steps: Vec<PlanStep>,
 }
 
+/// How long a step must watch something, in milliseconds, for the lock to be given back meanwhile: giving it back and
+/// looking at everything again is not worth it for less.
+const PARKS_FROM_MS: u64 = 60_000;
+
 /// The version of [`Plan`]'s form.
 pub const PLAN_FORMAT: u32 = 1;
 
@@ -85,6 +89,9 @@ pub struct PlanStep {
     pub gives: Vec<Fact>,
     pub within_ms: u64,
     pub on_failure: OnFailure,
+    /// It watches something for long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub long: bool,
     /// Where the step is nothing but a question to a person.
     pub question: Option<HumanQuestion>,
     /// Place in the runbook.
@@ -153,6 +160,7 @@ impl Plan {
                         action: step.action,
                         within_ms: step.within.millis(),
                         on_failure: step.on_failure,
+                        long: actions.get(index).is_some_and(|action| action.watches_ms() >= PARKS_FROM_MS),
                         question: actions.get(index).and_then(|action| action.question()),
                         place: step.place,
                     });

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Applied;
 use super::event::{Answer, Event, Resolution, What};
+use super::park::Wait;
 use super::plan::{Plan, PlanStep, StepIndex};
 pub use super::step::{How, SETTLE_MS, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
@@ -32,6 +33,8 @@ pub struct RunState {
     pub attended: bool,
     pub back_out: Option<BackOut>,
     pub ended: Option<(Verdict, String)>,
+    /// What the run waits for without the lock.
+    pub parked: Option<Wait>,
     /// When the first fence was begun.
     pub outage_began_ms: Option<u64>,
     /// When the last entrance led to the new site, or the last promotion ended where there is no entrance.
@@ -44,6 +47,9 @@ pub struct RunState {
     /// In which leg the outage began.
     outage_leg: Option<usize>,
     settled_to: (usize, usize),
+    /// Phases whose window was seen open, and steps that were waited for, in this segment of the run.
+    pub(super) windows_open: BTreeSet<usize>,
+    pub(super) watched: BTreeSet<StepIndex>,
 }
 
 /// Going back.
@@ -83,6 +89,9 @@ impl RunState {
             passed: BTreeSet::new(),
             outage_leg: None,
             settled_to: (0, 0),
+            parked: None,
+            windows_open: BTreeSet::new(),
+            watched: BTreeSet::new(),
         }
     }
 
@@ -154,6 +163,8 @@ impl RunState {
             What::Resumed { .. } => self.resume(plan),
             What::Attended { .. } => self.attended = true,
             What::StopAsked => self.stop_asked = true,
+            What::Parked { wait } => self.park(wait),
+            What::Waited { wait } => self.unpark(plan, wait),
             What::TimePassed | What::Noted { .. } => {}
             What::Ended { verdict, reason } => self.ended = Some((*verdict, reason.clone())),
             What::Asked { question } => self.asked = Some(question.id.clone()),
@@ -181,7 +192,10 @@ impl RunState {
             }
         }
         // Only these open again what was settled.
-        if matches!(event.what, What::Resumed { .. } | What::Answered { .. } | What::Resolved { .. }) {
+        if matches!(
+            event.what,
+            What::Resumed { .. } | What::Answered { .. } | What::Resolved { .. } | What::Waited { .. }
+        ) {
             self.settled_to = (0, 0);
         }
         self.settled_to = super::pace::first_open(plan, &self.steps, self.settled_to);
@@ -313,76 +327,6 @@ impl RunState {
             Answer::Yes | Answer::No | Answer::BackOut | Answer::Pause => {}
         }
     }
-
-    /// What a new process may still believe: that things were done, not that they still hold.
-    fn resume(&mut self, plan: &Plan) {
-        self.turn_forward(plan);
-        self.acting = 0;
-        self.ended = None;
-        self.stop_asked = false;
-        self.attended = false;
-        self.asked = None;
-        self.answers.retain(|_, answer| matches!(answer, Answer::Yes | Answer::Pass));
-        let passed: Vec<bool> = plan
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| {
-                let leg = plan.leg(index);
-                !step.services.is_empty() && step.services.iter().all(|service| self.has_passed(leg, service))
-            })
-            .collect();
-        for ((step, record), passed) in plan.steps.iter().zip(&mut self.steps).zip(passed) {
-            match &record.stage {
-                Stage::Acting => record.reopen(Stage::InDoubt { why: "the run was cut off while it acted".to_owned() }),
-                Stage::Failed { why, doubt: true } => {
-                    let why = why.clone();
-                    record.reopen(Stage::InDoubt { why });
-                }
-                Stage::Waiting | Stage::NotYet { .. } | Stage::Ready | Stage::Failed { .. } => {
-                    record.reopen(Stage::Waiting);
-                }
-                Stage::Unproven | Stage::InDoubt { .. } => record.began_ms = None,
-                // Old proof is no proof: what a promotion rests on is looked at again. That the other side
-                // received was the fence's condition, and cannot be so any more once the fence stands.
-                Stage::Done { .. } if step.guard && rests_promotion_on(step) && !passed => {
-                    record.reopen(Stage::Waiting);
-                }
-                Stage::Done { .. } | Stage::Missed { .. } => {}
-            }
-            // Time that passed while nobody was there to try is not taken off what an undo may take.
-            record.undo_began_ms = None;
-            match record.undo.clone() {
-                UndoStage::Acting { attempt } | UndoStage::Again { attempt, .. } => {
-                    let why = "the run was cut off while it took this back".to_owned();
-                    record.undo = UndoStage::Again { attempt, why, since_ms: self.now_ms };
-                }
-                UndoStage::GaveUp { why } => record.undo = UndoStage::Again { attempt: 1, why, since_ms: self.now_ms },
-                UndoStage::No | UndoStage::Undone => {}
-            }
-        }
-    }
-}
-
-impl RunState {
-    /// A back-out that has taken back all it may, and left services that have passed their point of no return,
-    /// is over: from there the way is forward, and what was taken back is done again.
-    fn turn_forward(&mut self, plan: &Plan) {
-        let (Some(back_out), Some(_)) = (&self.back_out, &self.ended) else { return };
-        if !self.any_has_passed() || !super::machine::to_undo(plan, self, back_out.wave).is_empty() {
-            return;
-        }
-        self.back_out = None;
-        for record in &mut self.steps {
-            if record.undo == UndoStage::Undone {
-                record.reopen(Stage::Waiting);
-            }
-        }
-    }
-}
-
-fn rests_promotion_on(step: &PlanStep) -> bool {
-    step.gives.iter().any(|fact| !matches!(fact.kind, FactKind::Following | FactKind::Accounted))
 }
 
 /// Whether every step before this one that cannot be undone is done, and there is one.

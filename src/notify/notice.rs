@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::base::quantity::spoken;
 use crate::engine::event::{Event, What};
+use crate::engine::park::Wait;
 use crate::engine::plan::Plan;
 use crate::engine::state::{RunState, Stage};
 use crate::engine::verdict::Verdict;
@@ -56,8 +57,8 @@ pub struct Teller {
 
 impl Teller {
     /// For a run that begins, or goes on, from this state.
-    pub fn new(run: &str, operator: &str, state: &RunState, plan: &Plan) -> Self {
-        Self { run: run.to_owned(), operator: operator.to_owned(), no_return_told: state.any_has_passed(plan) }
+    pub fn new(run: &str, operator: &str, state: &RunState) -> Self {
+        Self { run: run.to_owned(), operator: operator.to_owned(), no_return_told: state.any_has_passed() }
     }
 
     /// That it began, or goes on.
@@ -87,6 +88,12 @@ impl Teller {
                 let mut notice = tell(Occasion::Waiting, format!("waits for an answer: {}", question.text));
                 notice.details = question.evidence.iter().take(DETAILS_MAX).cloned().collect();
                 Some(notice)
+            }
+            What::Parked { wait: wait @ Wait::Person(_) } => {
+                Some(tell(Occasion::Waiting, format!("waits for an answer: {}", wait.told(plan))))
+            }
+            What::Parked { wait: wait @ Wait::Window(_) } => {
+                Some(tell(Occasion::Waiting, format!("waits for {}", wait.told(plan))))
             }
             What::Ended { verdict, reason } => Some(self.ended(plan, state, event.at, *verdict, reason)),
             _ => None,
@@ -185,6 +192,7 @@ pub(super) mod tests {
             gives: Vec::new(),
             within_ms: 0,
             on_failure: OnFailure::Stop,
+            long: false,
             question: None,
             place: String::new(),
         }
@@ -205,6 +213,7 @@ pub(super) mod tests {
             outage_max_ms: None,
             rto_ms: None,
             rpo_ms: None,
+            legs: Vec::new(),
             phases: Vec::new(),
             steps: vec![
                 step("fence", Undo::Possible),
@@ -218,7 +227,7 @@ pub(super) mod tests {
     pub(in crate::notify) fn told(happened: Vec<What>) -> Vec<Notice> {
         let plan = plan();
         let mut state = RunState::new(&plan);
-        let mut teller = Teller::new("20260704-1", "me@here", &state, &plan);
+        let mut teller = Teller::new("20260704-1", "me@here", &state);
         let mut list = vec![teller.began(&plan, &state, Timestamp::UNIX_EPOCH)];
         state.now_ms = 4_200;
         for (seq, what) in (0..).zip(happened) {
@@ -244,6 +253,7 @@ pub(super) mod tests {
         let intended = |step| What::Intended { step, attempt: 1 };
         let list = told(vec![
             What::Asked { question },
+            What::Parked { wait: Wait::Person(0) },
             intended(0),
             intended(1),
             intended(2),
@@ -256,6 +266,7 @@ pub(super) mod tests {
             [
                 "started: has begun",
                 "waiting: waits for an answer: Go on?",
+                "waiting: waits for an answer: do fence",
                 "no_return: passes the point of no return: do promote/a (promote/a)",
                 "going_back: takes back what it did, because it took too long",
                 "done: ended after 4.2 s: done: so it was",

@@ -108,7 +108,7 @@ fn waves(loading: &mut Loading<'_>, about: &str, phase: &Phase) {
     }
 }
 
-/// While users wait, nobody is asked: a question stands before the fence or after the redirect.
+/// While users wait, nobody is asked and no window is waited for: either stands before the fence or after the redirect.
 fn questions(loading: &mut Loading<'_>, runbook: &Runbook) {
     for &mode in &runbook.modes {
         let phases: Vec<&Phase> = runbook.phases.iter().filter(|phase| phase.in_mode(mode)).collect();
@@ -116,6 +116,10 @@ fn questions(loading: &mut Loading<'_>, runbook: &Runbook) {
         let Some(fence) = phases.iter().position(|phase| any(phase, FactKind::Fenced)) else { continue };
         let Some(led) = phases.iter().rposition(|phase| any(phase, FactKind::Led)) else { continue };
         for phase in phases.iter().take(led + 1).skip(fence + 1) {
+            if let Some(window) = &phase.window {
+                let about = format!("{}/{}", runbook.name, phase.id.value);
+                loading.problem(window.extent, &about, "waits for a window while users wait; put it before the fence");
+            }
             if let Some(confirm) = &phase.confirm {
                 let about = format!("{}/{}", runbook.name, phase.id.value);
                 loading.problem(confirm.extent, &about, "asks while users wait; put `confirm` before the fence");

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use futures::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::chain::{self, Hash};
-use super::lock::{self, Held, LEASE_MS};
+use super::lock::{self, Held, Holder, LEASE_MS, Taken};
 use super::watch::{Confirmed, LockWatch};
 use super::{Store, StoreError};
 use crate::engine::event::Event;
@@ -72,6 +73,40 @@ impl Writer {
         chain::hex(&self.head)
     }
 
+    /// Takes the lock again. Somebody else's is never pushed aside here: that is for whoever resumes the run. What was
+    /// gone on with by another process is of the past for this one.
+    fn retake(&mut self) -> Result<(), JournalError> {
+        let disk = |error: StoreError| JournalError::Disk(error.to_string());
+        let Held { estate, run, owner, .. } = self.held.clone();
+        let taken = lock::take(&mut self.connection, &estate, &run, &owner, (self.now_ms)(), &|_| None, false);
+        match taken.map_err(disk)? {
+            Taken::Ours(held) => self.held = held,
+            Taken::Refused(holder) => {
+                let Holder { run, owner, .. } = holder;
+                let sentence =
+                    format!("run {run} holds it: {}, pid {} on {}", owner.operator, owner.pid, owner.machine);
+                return Err(JournalError::LockLost(sentence));
+            }
+        }
+        let head: Option<Vec<u8>> = self
+            .connection
+            .query_row("select hash from event where run = ? order by seq desc limit 1", [&run], |row| row.get(0))
+            .optional()
+            .map_err(|error| disk(error.into()))?;
+        if head.is_some_and(|head| head != self.head) {
+            self.let_go()?;
+            return Err(JournalError::LockLost(format!("run {run} was gone on with by another process")));
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self) -> Result<(), JournalError> {
+        let gone = self
+            .connection
+            .execute("delete from lock where estate = ? and token = ?", params![self.held.estate, self.held.token]);
+        gone.map(drop).map_err(|error| JournalError::Disk(error.to_string()))
+    }
+
     /// Gives the lock back.
     pub fn release(self) -> Result<(), StoreError> {
         self.connection
@@ -135,5 +170,14 @@ impl Journal for Writer {
 
     fn renew(&mut self) -> Result<(), JournalError> {
         self.write()
+    }
+
+    fn give_back(&mut self) -> Result<(), JournalError> {
+        self.write()?;
+        self.let_go()
+    }
+
+    fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async { self.retake() })
     }
 }

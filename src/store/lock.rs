@@ -20,6 +20,8 @@ pub struct Held {
     pub estate: String,
     pub run: String,
     pub token: String,
+    /// Who we are, to take it again after it was given back.
+    pub owner: Owner,
     /// Whose lock it was, when it was taken over.
     pub taken_from: Option<String>,
 }
@@ -44,6 +46,40 @@ pub enum Taken {
 /// Whether the process that an owner names is alive; `None` when that cannot be known from here.
 pub type IsAlive<'a> = &'a dyn Fn(&Owner) -> Option<bool>;
 
+/// Takes the estate's lock for a run over a connection; see [`Store::take_lock`].
+pub(super) fn take(
+    connection: &mut rusqlite::Connection,
+    estate: &str,
+    run: &str,
+    owner: &Owner,
+    now_ms: i64,
+    is_alive: IsAlive<'_>,
+    take_over: bool,
+) -> Result<Taken, StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let holder = read(&transaction, estate, now_ms)?;
+    let mut taken_from = None;
+    if let Some(holder) = holder {
+        let dead = is_alive(&holder.owner) == Some(false);
+        if !dead && !take_over {
+            return Ok(Taken::Refused(holder));
+        }
+        if !dead {
+            taken_from =
+                Some(format!("{} (pid {} on {})", holder.owner.operator, holder.owner.pid, holder.owner.machine));
+        }
+    }
+    let token = format!("{}/{}/{}/{now_ms}", owner.boot, owner.pid, owner.pid_start);
+    let text = serde_json::to_string(owner).unwrap_or_default();
+    let since = jiff::Timestamp::from_millisecond(now_ms).map(|at| at.to_string()).unwrap_or_default();
+    transaction.execute(
+        "insert or replace into lock (estate, run, token, owner, since, lease_until_ms) values (?, ?, ?, ?, ?, ?)",
+        params![estate, run, token, text, since, now_ms + LEASE_MS],
+    )?;
+    transaction.commit()?;
+    Ok(Taken::Ours(Held { estate: estate.to_owned(), run: run.to_owned(), token, owner: owner.clone(), taken_from }))
+}
+
 impl Store {
     /// Takes the estate's lock for a run. A dead owner's lock is free; a living one's is only taken over
     /// when `take_over`.
@@ -56,28 +92,7 @@ impl Store {
         is_alive: IsAlive<'_>,
         take_over: bool,
     ) -> Result<Taken, StoreError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let holder = read(&transaction, estate, now_ms)?;
-        let mut taken_from = None;
-        if let Some(holder) = holder {
-            let dead = is_alive(&holder.owner) == Some(false);
-            if !dead && !take_over {
-                return Ok(Taken::Refused(holder));
-            }
-            if !dead {
-                taken_from =
-                    Some(format!("{} (pid {} on {})", holder.owner.operator, holder.owner.pid, holder.owner.machine));
-            }
-        }
-        let token = format!("{}/{}/{}/{now_ms}", owner.boot, owner.pid, owner.pid_start);
-        let text = serde_json::to_string(owner).unwrap_or_default();
-        let since = jiff::Timestamp::from_millisecond(now_ms).map(|at| at.to_string()).unwrap_or_default();
-        transaction.execute(
-            "insert or replace into lock (estate, run, token, owner, since, lease_until_ms) values (?, ?, ?, ?, ?, ?)",
-            params![estate, run, token, text, since, now_ms + LEASE_MS],
-        )?;
-        transaction.commit()?;
-        Ok(Taken::Ours(Held { estate: estate.to_owned(), run: run.to_owned(), token, taken_from }))
+        take(&mut self.connection, estate, run, owner, now_ms, is_alive, take_over)
     }
 
     /// Gives the lock back, when it is still ours.

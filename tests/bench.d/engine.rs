@@ -89,6 +89,12 @@ impl Journal for Timed {
     fn renew(&mut self) -> Result<(), JournalError> {
         self.writer.renew()
     }
+    fn give_back(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+    fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// The machine's clocks, as the command line reads them.
@@ -250,6 +256,7 @@ fn plan(steps: usize, at_once: usize) -> Plan {
         gives: Vec::new(),
         within_ms: 60_000,
         on_failure: OnFailure::Stop,
+        long: false,
         question: None,
         place: "bench:1".to_owned(),
     };

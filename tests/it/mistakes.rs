@@ -205,6 +205,7 @@ fn in_a_runbook() {
         // ---- what is still to come
         ("format: 1\n", "format: 1\nextends: failover\n"),
         ("  - phase: look\n", "  - phase: look\n    window: quiet\n"),
+        ("  - phase: detach\n", "  - phase: detach\n    window: any\n"),
         ("format: 1\n", "format: 7\n"),
     ];
     insta::assert_snapshot!(table(&edits, |from, to| of_runbook("failover", from, to)));

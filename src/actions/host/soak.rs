@@ -195,6 +195,9 @@ impl Action for Soak {
     fn effect(&self) -> Effect {
         Effect::Look
     }
+    fn watches_ms(&self) -> u64 {
+        if self.reach.skipped().is_some() { 0 } else { self.arguments.r#for.millis() }
+    }
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
         Box::pin(self.look())
     }

@@ -11,6 +11,7 @@ use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::experience::Experience;
+use crate::cli::guarded::Guarded;
 use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::{human::HumanReporter, json, json::JsonReporter, page::Page};
@@ -69,6 +70,7 @@ async fn attempt(
     let mut prepared = session::prepare(common, &runbook, &order, accept, &id).await?;
     let mut store = session::open_store(common)?;
     if let Some(past) = session::unfinished_run(&store, &prepared.estate.name)?
+        && past.state.parked.is_none()
         && !consent.take_over
     {
         return Err(unfinished(&store, &past));
@@ -252,8 +254,8 @@ pub async fn drive(
     let remember = move |step: &str, evidence: &crate::engine::action::Evidence| memory.record(step, evidence);
     let mut bell = bell::hung(prepared, state, clock, id);
     let mut ringing = bell::Ringing { watched: reporter.as_mut(), bell: &mut bell };
-    let leave = locks.leave(writer.watch()?);
-    let mut journal = Guarded { writer: &mut writer, locks: &locks };
+    let mut journal = Guarded::new(&mut writer, locks, &prepared.workshop)?;
+    let leave = journal.leave();
     let driver = Driver {
         plan: &prepared.plan,
         actions: &prepared.actions,
@@ -285,47 +287,29 @@ pub async fn drive(
         Err(error) => {
             bell::broke_off(&mut bell, prepared, state, clock, &error);
             bell::tell_undelivered(common, id, &bell::answered(bell, common, id).await);
-            Err(broken(&error, id, state.has_touched()))
+            Err(broken(&error, id, &prepared.plan.title, state))
         }
     }
 }
 
 /// How a run ends that has no verdict.
-fn broken(error: &DriveError, id: &str, touched: bool) -> Failure {
+fn broken(error: &DriveError, id: &str, title: &str, state: &RunState) -> Failure {
     match error {
-        DriveError::Journal(error) => journal_failure(error, id, touched),
+        DriveError::Journal(error @ JournalError::LockLost(_)) if state.parked.is_some() => {
+            Failure::new(Exit::Locked, format!("what was waited for is there, but {error}"))
+                .hint("the run waits on, without the lock; go on when the other one is done:")
+                .hint(format!("switchback resume {id}"))
+        }
+        DriveError::Journal(error) => journal_failure(error, id, state.has_touched()),
         DriveError::Interrupted => Failure::new(Exit::Interrupted, error.to_string())
             .hint(format!("switchback show {id}"))
             .hint(format!("switchback resume {id}")),
+        DriveError::LeftParked => Failure::new(Exit::Interrupted, format!("{title}: {error}"))
+            .hint(format!("switchback resume {id}      wait on"))
+            .hint(format!("switchback rollback {id}    give it up")),
         DriveError::Impossible(_) | DriveError::Stuck => {
             Failure::new(Exit::Internal, error.to_string()).hint(format!("switchback show {id}"))
         }
-    }
-}
-
-/// The journal, with the locks at the databases looked at before every event that must be durable.
-struct Guarded<'a> {
-    writer: &'a mut Writer,
-    locks: &'a crate::cli::wire::Locks,
-}
-
-impl Journal for Guarded<'_> {
-    fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError> {
-        // Nothing is begun any more, and what others have done since is not told as this run's own end.
-        let decides = matches!(
-            event.what,
-            What::Intended { .. } | What::UndoIntended { .. } | What::BackOutBegan { .. } | What::Ended { .. }
-        );
-        if let (true, Some(lost)) = (decides, self.locks.lost()) {
-            return Err(JournalError::LockLost(lost));
-        }
-        self.writer.append(event, durable)
-    }
-    fn flush(&mut self) -> Result<(), JournalError> {
-        self.writer.flush()
-    }
-    fn renew(&mut self) -> Result<(), JournalError> {
-        self.writer.renew()
     }
 }
 

@@ -44,6 +44,9 @@ pub fn state_word(store: &Store, past: &PastRun) -> String {
     if let Some((verdict, _)) = &past.state.ended {
         return session::verdict_word(*verdict).to_owned();
     }
+    if let Some(wait) = &past.state.parked {
+        return format!("waits, without the lock, for {}", wait.told(&past.plan));
+    }
     match store.lock_holder(&past.row.estate, wall_ms()) {
         Ok(Some(holder)) if holder.run == past.row.id => match owner::is_alive(&holder.owner) {
             Some(true) => format!("running (pid {})", holder.owner.pid),

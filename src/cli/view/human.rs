@@ -21,6 +21,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::experience::Experience;
 use crate::engine::event::{Event, What};
 use crate::engine::pace::Pace;
+use crate::engine::park::Wait;
 use crate::engine::plan::{Plan, PlanStep, StepIndex};
 use crate::engine::ports::{Clock, Reporter};
 use crate::engine::state::{RunState, Stage, UndoStage};
@@ -172,6 +173,15 @@ impl Reporter for HumanReporter {
             What::StopAsked => {
                 self.line("", &self.paint.odd("stopping after the step in hand; once more to stop now"), 2);
             }
+            What::Parked { wait } => {
+                let told = wait.told(plan);
+                let opens = wait.opens(plan, event.at).map_or_else(String::new, |opens| format!(", next at {opens}"));
+                self.line("", &format!("waits for {told}{opens}; the lock is given back meanwhile"), 2);
+                if matches!(wait, Wait::Person(_)) {
+                    return self.writer.clear();
+                }
+            }
+            What::Waited { .. } => {}
             What::Noted { note } => self.line("  ", &note.summary, 4),
             // The question is printed by whoever asks it; moving lines would tear it.
             What::Asked { .. } | What::Ended { .. } => return self.writer.clear(),

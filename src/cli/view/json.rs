@@ -55,6 +55,7 @@ mod tests {
     use super::{EVENTS_SCHEMA, event_line};
     use crate::engine::action::{ActionError, Applied, Evidence, Fact, FactKind, Observed};
     use crate::engine::event::{Answer, Event, Owner, Question, QuestionKind, Resolution, What};
+    use crate::engine::park::Wait;
     use crate::engine::plan::{PLAN_FORMAT, Plan, PlanStep};
     use crate::engine::verdict::Verdict;
     use crate::runbook::bound::{BoundAction, Mode, OnFailure};
@@ -75,6 +76,7 @@ mod tests {
             gives: Vec::new(),
             within_ms: 0,
             on_failure: OnFailure::Stop,
+            long: false,
             question: None,
             place: String::new(),
         };
@@ -145,6 +147,9 @@ mod tests {
             What::Answered { question: name("q"), answer: Answer::Pause, by: name("me") },
             What::Resolved { step: 0, verdict: Resolution::NotDone, reason: name("r"), by: name("me") },
             What::StopAsked,
+            What::Parked { wait: Wait::Window(2) },
+            What::Waited { wait: Wait::Steps(vec![0, 1]) },
+            What::Waited { wait: Wait::Person(0) },
             What::TimePassed,
             What::Noted { note: evidence() },
             What::Ended { verdict: Verdict::DoneWithMisses, reason: name("r") },
@@ -168,6 +173,7 @@ mod tests {
             What::LookFailed { .. } | What::Intended { .. } | What::Acted { .. } | What::ActFailed { .. } => {}
             What::BackOutBegan { .. } | What::UndoIntended { .. } | What::Undone { .. } => {}
             What::UndoFailed { .. } | What::Asked { .. } | What::Answered { .. } | What::Resolved { .. } => {}
+            What::Parked { .. } | What::Waited { .. } => {}
             What::StopAsked | What::TimePassed | What::Noted { .. } | What::Ended { .. } => {}
         }
     }

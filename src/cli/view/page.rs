@@ -67,6 +67,10 @@ impl Page<'_> {
         let usual = self.experience.phase_ms(plan, index).map_or_else(String::new, |ms| format!("  {}", spoken(ms)));
         let head = format!("{}{} {}", paint.strong(&phase.id), paint.faint(&procedure), phase.title);
         let _ = writeln!(page, "{head}{}", paint.faint(&usual));
+        if let Some(window) = &phase.window {
+            let text = format!("begins: only in window `{}` ({})", window.name, window.spoken());
+            let _ = writeln!(page, "  {}", paint.faint(&lay_out(&text, paint.width, 10)));
+        }
         if let Some(question) = &phase.confirm {
             let _ = writeln!(page, "  {}", paint.faint(&lay_out(&format!("asks: {question}"), paint.width, 8)));
         }

@@ -173,7 +173,7 @@ impl<'a> Binding<'a> {
             let Whereabouts::Argument(argument) = promoted.whereabouts else { return None };
             SiteName::new(step.action.arguments.get(argument)?.as_str()?).ok()
         };
-        if let Some(site) = steps.filter_map(promotes).last() {
+        if let Some(site) = steps.filter_map(promotes).next_back() {
             serving.site = Some(site);
         }
     }

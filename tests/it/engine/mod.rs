@@ -3,6 +3,7 @@
 
 mod answers;
 mod order;
+mod parking;
 mod sweep;
 mod transitions;
 pub mod world;

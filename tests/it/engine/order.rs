@@ -35,6 +35,12 @@ impl Journal for Shared {
     fn renew(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
+    fn give_back(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+    fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 #[derive(Debug)]

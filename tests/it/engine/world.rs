@@ -263,6 +263,7 @@ pub fn plan(mode: Mode) -> Plan {
             gives: vec![fact(*gives, at)],
             within_ms: 30_000,
             on_failure: OnFailure::Stop,
+            long: false,
             question: None,
             place: "toy:1".to_owned(),
         })
@@ -342,6 +343,12 @@ impl Journal for Paper {
     }
     fn renew(&mut self) -> Result<(), JournalError> {
         Ok(())
+    }
+    fn give_back(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+    fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async { Ok(()) })
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! `SWITCHBACK_SEED=N` plays one seed and tells its story; `SWITCHBACK_SEEDS=FROM..TO` plays others than the usual ones.
 
+use futures::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 
 use switchback::engine::event::{Event, What};
@@ -102,6 +103,12 @@ impl Journal for Watched<'_> {
     }
     fn renew(&mut self) -> Result<(), JournalError> {
         self.paper.renew()
+    }
+    fn give_back(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+    fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async { Ok(()) })
     }
 }
 

@@ -11,6 +11,7 @@ mod bad_days;
 mod both;
 mod browser;
 mod by_hand;
+mod composed;
 mod debian;
 mod evidence;
 mod first_steps;

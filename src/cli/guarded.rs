@@ -1,0 +1,86 @@
+//! The journal as a run on this machine keeps it: under the local lock and those at the databases.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+
+use super::wire::{Locks, Workshop};
+use crate::engine::action::Leave;
+use crate::engine::event::{Event, What};
+use crate::engine::ports::{Journal, JournalError};
+use crate::store::StoreError;
+use crate::store::journal::Writer;
+
+/// The journal, with the locks at the databases looked at before every event that must be durable.
+pub struct Guarded<'a> {
+    writer: &'a mut Writer,
+    /// `None` while the run waits for something that takes long.
+    locks: Option<Locks>,
+    workshop: &'a Workshop,
+    leave: Arc<Current>,
+}
+
+/// The leave to act under the locks as they are held now: those that are taken again after a wait are others.
+struct Current(Mutex<Arc<dyn Leave>>);
+
+impl Leave for Current {
+    fn ended(&self) -> BoxFuture<'_, Option<String>> {
+        let leave = Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        Box::pin(async move { leave.ended().await })
+    }
+}
+
+impl<'a> Guarded<'a> {
+    /// A journal under locks that are held.
+    pub fn new(writer: &'a mut Writer, locks: Locks, workshop: &'a Workshop) -> Result<Self, StoreError> {
+        let leave = locks.leave(writer.watch()?);
+        Ok(Self { writer, locks: Some(locks), workshop, leave: Arc::new(Current(Mutex::new(leave))) })
+    }
+
+    /// The leave to act, for as long as the locks are ours.
+    pub fn leave(&self) -> Arc<dyn Leave> {
+        Arc::clone(&self.leave) as Arc<dyn Leave>
+    }
+}
+
+impl Journal for Guarded<'_> {
+    fn append(&mut self, event: &Event, durable: bool) -> Result<(), JournalError> {
+        // Nothing is begun any more, and what others have done since is not told as this run's own end.
+        let decides = matches!(
+            event.what,
+            What::Intended { .. } | What::UndoIntended { .. } | What::BackOutBegan { .. } | What::Ended { .. }
+        );
+        if let (true, Some(lost)) = (decides, self.locks.as_ref().and_then(Locks::lost)) {
+            return Err(JournalError::LockLost(lost));
+        }
+        self.writer.append(event, durable)
+    }
+    fn flush(&mut self) -> Result<(), JournalError> {
+        self.writer.flush()
+    }
+    fn renew(&mut self) -> Result<(), JournalError> {
+        self.writer.renew()
+    }
+    fn give_back(&mut self) -> Result<(), JournalError> {
+        // Those at the databases end with their sessions.
+        self.locks = None;
+        self.writer.give_back()
+    }
+    fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async {
+            self.writer.take_again().await?;
+            match self.workshop.lock(false).await {
+                Ok(locks) => {
+                    let here = self.writer.watch().map_err(|error| JournalError::Disk(error.to_string()))?;
+                    *self.leave.0.lock().unwrap_or_else(PoisonError::into_inner) = locks.leave(here);
+                    self.locks = Some(locks);
+                }
+                Err(refused) => {
+                    self.writer.give_back()?;
+                    return Err(JournalError::LockLost(refused.sentence));
+                }
+            }
+            Ok(())
+        })
+    }
+}
