@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::args::Common;
-use super::session::{self, PastRun};
+use super::past::{self, PastRun};
+use super::session;
 use crate::base::name::SiteName;
 use crate::engine::event::What;
 use crate::engine::pace::Pace;
@@ -67,7 +68,7 @@ impl Experience {
         let Some(store) = session::open_store_if_there(common) else { return Self::default() };
         let rows = store.runs(Some(&plan.estate)).unwrap_or_default();
         let mut pile = Pile::default();
-        let past = rows.iter().filter_map(|row| session::read_run(&store, row).ok());
+        let past = rows.iter().filter_map(|row| past::read_run(&store, row).ok());
         for past in past.filter(|past| past.plan.runbook == plan.runbook && past.plan.mode == plan.mode).take(RUNS_MAX)
         {
             pile.put(plan, &past);

@@ -8,7 +8,8 @@ use std::path::Path;
 use super::args::{Common, Leave};
 use super::drill::{self, Kind};
 use super::error::Failure;
-use super::session::{self, PastRun};
+use super::past::{self, PastRun};
+use super::session;
 use super::verbs::report::write_whole;
 use super::view::junit::{self, Case, Outcome};
 use super::view::metrics::{self, Gauge, Sample, seconds};
@@ -87,7 +88,7 @@ fn gauges(store: &Store, estate: &str) -> Result<Vec<Gauge>, Failure> {
         }
     };
     let runs: Vec<PastRun> =
-        store.runs(Some(estate))?.iter().filter_map(|row| session::read_run(store, row).ok()).collect();
+        store.runs(Some(estate))?.iter().filter_map(|row| past::read_run(store, row).ok()).collect();
     let mut ended: Vec<(String, String)> = Vec::new();
     for past in &runs {
         let labels = |verdict: Option<Verdict>| {

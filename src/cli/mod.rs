@@ -15,6 +15,7 @@ mod leave;
 mod locking;
 mod order;
 mod owner;
+mod past;
 mod present;
 mod problems;
 mod prompt;

@@ -12,6 +12,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::experience::Experience;
 use crate::cli::guarded::Guarded;
+use crate::cli::past;
 use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::{human::HumanReporter, json, json::JsonReporter, page::Page};
@@ -69,7 +70,7 @@ async fn attempt(
     let id = session::new_run_id(clock.now());
     let mut prepared = session::prepare(common, &runbook, &order, accept, &id).await?;
     let mut store = session::open_store(common)?;
-    if let Some(past) = session::unfinished_run(&store, &prepared.estate.name)?
+    if let Some(past) = past::unfinished_run(&store, &prepared.estate.name)?
         && past.state.parked.is_none()
         && !consent.take_over
     {
@@ -185,7 +186,7 @@ fn refuse_if_blocked(common: &Common, plan: &Plan, rehearsal: &Rehearsal, accept
     }
 }
 
-fn unfinished(store: &Store, past: &session::PastRun) -> Failure {
+fn unfinished(store: &Store, past: &past::PastRun) -> Failure {
     let state = super::runs::state_word(store, past);
     let exit = if state.starts_with("running") { Exit::Locked } else { Exit::Refused };
     let failure = Failure::new(exit, format!("run {} ({}) is unfinished: {state}", past.row.id, past.plan.title));

@@ -13,7 +13,8 @@ use crate::cli::drill::{self, Drill, Found, Kind, Verdict};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::leave;
-use crate::cli::session::{self, PastRun, Prepared};
+use crate::cli::past::{self, PastRun};
+use crate::cli::session::{self, Prepared};
 use crate::cli::view::junit::{Case, Outcome};
 use crate::cli::view::{json, page};
 use crate::engine::pace::Pace;
@@ -187,7 +188,7 @@ struct Leg {
 
 fn newest(common: &Common) -> Option<PastRun> {
     let store = session::open_store_if_there(common)?;
-    session::find_run(&store, None).ok()
+    past::find_run(&store, None).ok()
 }
 
 /// Takes one way into the drill; something when it ends there.

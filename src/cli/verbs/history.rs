@@ -7,6 +7,7 @@ use crate::cli::args::{Common, Format};
 use crate::cli::drill;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
+use crate::cli::past;
 use crate::cli::session;
 use crate::cli::view::json;
 use crate::report::figures::{Figures, figures};
@@ -93,7 +94,7 @@ fn trends(lines: &[Line]) {
 fn runs(store: &Store, runbook: Option<&str>) -> Result<Vec<Line>, Failure> {
     let mut lines = Vec::new();
     for row in store.runs(None)? {
-        let Ok(past) = session::read_run(store, &row) else { continue };
+        let Ok(past) = past::read_run(store, &row) else { continue };
         if runbook.is_some_and(|name| name != past.plan.runbook) {
             continue;
         }

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::cli::args::{Common, Format, PageForm};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session::{self, PastRun};
+use crate::cli::past::{self, PastRun};
+use crate::cli::session;
 use crate::report::figures::figures;
 use crate::report::{self, Earlier, Notified, Told};
 use crate::store::Store;
@@ -18,7 +19,7 @@ const EARLIER_MAX: usize = 30;
 /// Prints the page, or writes it to a file.
 pub fn run(common: &Common, run: Option<&str>, form: &PageForm, json: bool) -> Result<Exit, Failure> {
     let store = session::open_store(common)?;
-    let past = session::find_run(&store, run)?;
+    let past = past::find_run(&store, run)?;
     let head = store.verify(&past.row.id)?.head;
     let earlier = earlier(&store, &past)?;
     let notices = notices(&store, &past)?;
@@ -84,7 +85,7 @@ fn earlier(store: &Store, past: &PastRun) -> Result<Vec<Earlier>, Failure> {
     let mut list = Vec::new();
     for row in store.runs(Some(&past.row.estate))?.into_iter().skip_while(|row| row.id != past.row.id).skip(1) {
         // A damaged run is no measure; `runs --verify` shows it.
-        let Ok(other) = session::read_run(store, &row) else { continue };
+        let Ok(other) = past::read_run(store, &row) else { continue };
         let alike = other.plan.runbook == past.plan.runbook
             && other.plan.mode == past.plan.mode
             && other.plan.to == past.plan.to

@@ -4,7 +4,7 @@ use crate::cli::args::{Common, ResolveAs};
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::{locking, order, owner, session};
+use crate::cli::{locking, order, owner, past, session};
 use crate::engine::event::{Event, Owner, Resolution, What};
 use crate::engine::ports::{Clock, Journal};
 use crate::engine::state::Stage;
@@ -13,7 +13,7 @@ use crate::engine::verdict::Verdict;
 /// Writes the person's word into the journal. `resume` acts on it.
 pub fn run(common: &Common, run: &str, step: &str, verdict: ResolveAs, reason: &str) -> Result<Exit, Failure> {
     let mut store = session::open_store(common)?;
-    let past = session::find_run(&store, Some(run))?;
+    let past = past::find_run(&store, Some(run))?;
     let Some(index) = past.plan.find(step) else {
         return Err(Failure::new(Exit::Usage, format!("run {}: {}", past.row.id, order::no_step(&past.plan, step)))
             .hint(format!("switchback show {}", past.row.id)));

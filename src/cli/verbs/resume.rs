@@ -5,7 +5,7 @@ use crate::cli::args::{Accept, Common, Consent};
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session::PastRun;
+use crate::cli::past::{self, PastRun};
 use crate::cli::{locking, order, owner, session};
 use crate::engine::event::{Event, What};
 use crate::engine::machine;
@@ -29,10 +29,10 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let mut store = session::open_store(common)?;
     let past = match run {
-        Some(_) => session::find_run(&store, run)?,
+        Some(_) => past::find_run(&store, run)?,
         None => {
             let estate = session::load_estate(common)?;
-            session::unfinished_run(&store, &estate.name)?.ok_or_else(|| {
+            past::unfinished_run(&store, &estate.name)?.ok_or_else(|| {
                 Failure::new(Exit::Usage, format!("no run of `{}` is unfinished", estate.name)).hint("switchback runs")
             })?
         }
@@ -42,7 +42,7 @@ pub async fn run(
     let held = locking::take(&mut store, &past.plan.estate, &past.row.id, consent.take_over)?;
     let ready = async {
         // What was read before the lock was ours may be of the past: somebody else may have gone on meanwhile.
-        let past = session::find_run(&store, Some(&past.row.id))?;
+        let past = past::find_run(&store, Some(&past.row.id))?;
         unfinished(&past)?;
         let prepared = session::prepare_again(common, &past, session::accepted(accept)?)?;
         let locks = prepared.workshop.lock(consent.take_over).await?;

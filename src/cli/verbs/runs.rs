@@ -7,7 +7,8 @@ use crate::cli::clock::wall_ms;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::owner;
-use crate::cli::session::{self, PastRun};
+use crate::cli::past::{self, PastRun};
+use crate::cli::session;
 use crate::cli::view::json;
 use crate::store::Store;
 
@@ -23,7 +24,7 @@ fn list(common: &Common, store: &Store) -> Result<Exit, Failure> {
         session::say(&format!("no runs in {}", store.folder().display()));
     }
     for row in rows {
-        let (state, title) = match session::read_run(store, &row) {
+        let (state, title) = match past::read_run(store, &row) {
             Ok(past) => (state_word(store, &past), past.plan.title.clone()),
             Err(failure) => (format!("unreadable: {}", failure.sentence), String::new()),
         };

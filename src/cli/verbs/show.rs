@@ -5,14 +5,15 @@ use crate::base::quantity::spoken;
 use crate::cli::args::{Common, Format};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session::{self, PastRun};
+use crate::cli::past::{self, PastRun};
+use crate::cli::session;
 use crate::cli::view::{json, words};
 use crate::engine::state::Stage;
 
 /// Prints a run.
 pub fn run(common: &Common, run: Option<&str>, events: bool) -> Result<Exit, Failure> {
     let store = session::open_store(common)?;
-    let past = session::find_run(&store, run)?;
+    let past = past::find_run(&store, run)?;
     if events || common.format == Format::Json {
         for event in &past.events {
             let line = json::event_line(&past.row.id, &past.plan, event);

@@ -17,7 +17,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::view::{json, words};
 use crate::cli::wire::Workshop;
-use crate::cli::{last_seen, session};
+use crate::cli::{last_seen, past, session};
 use crate::engine::action::ActionError;
 use crate::estate::Estate;
 
@@ -166,7 +166,7 @@ fn fence_words(row: &Row) -> String {
 fn print_runs(common: &Common, estate: &Estate) -> Result<(), Failure> {
     // A look makes no state directory.
     let Some(store) = session::open_store_if_there(common) else { return Ok(()) };
-    if let Some(past) = session::unfinished_run(&store, &estate.name)? {
+    if let Some(past) = past::unfinished_run(&store, &estate.name)? {
         let state = super::runs::state_word(&store, &past);
         session::say(&format!("  run {} ({}) is unfinished: {state}", past.row.id, past.plan.title));
     }
