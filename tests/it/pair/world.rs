@@ -323,12 +323,15 @@ impl World {
         mishap
     }
 
-    /// Somebody starts the server of a site: its own disk says what it comes up as. A second primary that a
-    /// person starts beside a serving one is that person's doing, and not tried.
+    /// Somebody starts the server of a site: its own disk says what it comes up as. A primary that a person
+    /// starts beside a serving one, or one that was left behind in place of the one that served last, is that
+    /// person's doing, and not tried.
     fn start(&mut self, at: At) {
         let beside = self.is_writable(1 - at);
+        let last = self.acknowledged.last();
         let member = &mut self.members[at];
-        if !member.running && (member.signal || !beside) {
+        let served_last = last.is_none_or(|entry| member.log.contains(entry));
+        if !member.running && (member.signal || (served_last && !beside)) {
             (member.running, member.recovery, member.clean) = (true, member.signal, false);
         }
     }
