@@ -42,14 +42,33 @@ pub fn can_ask(no_input: bool) -> bool {
     !no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks for a line; what is offered is taken when nothing is typed.
-pub fn text(question: &str, default: Option<&str>) -> Option<String> {
-    let input = Input::<String>::new().with_prompt(question);
-    let input = match default {
-        Some(default) => input.default(default.to_owned()),
-        None => input,
-    };
-    Some(input.interact_text().ok()?.trim().to_owned())
+/// How often a question is put again whose answer will not do.
+const TRIES_MAX: u32 = 10;
+
+/// Asks for a line; what is offered is taken when nothing is typed. An answer that will not do is told why, and the question
+/// put again, so that a slip does not cost the answers before it. The terminal's own line is what is typed into: it
+/// wraps and is edited as everywhere.
+pub fn text(question: &str, default: Option<&str>, judge: &dyn Fn(&str) -> Result<(), String>) -> Option<String> {
+    for _ in 0..TRIES_MAX {
+        let offered = default.map_or_else(String::new, |default| format!(" [{default}]"));
+        let _ = write!(std::io::stderr().lock(), "{question}{offered}: ");
+        let _ = std::io::stderr().lock().flush();
+        let mut line = String::new();
+        if std::io::stdin().read_line(&mut line).ok()? == 0 {
+            let _ = writeln!(std::io::stderr().lock());
+            return None;
+        }
+        let said = match (line.trim(), default) {
+            ("", Some(default)) => default,
+            ("", None) => continue,
+            (said, _) => said,
+        };
+        match judge(said) {
+            Ok(()) => return Some(said.to_owned()),
+            Err(why) => tell(&format!("  ✗ {why}")),
+        }
+    }
+    None
 }
 
 impl Beforehand {
@@ -180,7 +199,8 @@ fn evidence(question: &Question, paint: Paint) {
     }
 }
 
-fn tell(line: &str) {
+/// Prints a line of talk.
+pub fn tell(line: &str) {
     // A terminal that went away is no reason to stop in the middle of a run.
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

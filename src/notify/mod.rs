@@ -1,7 +1,7 @@
 //! Tells people and programs of a run, beside it.
 //!
 //! * [`notice`]: what is said, folded from the run's events; pure.
-//! * [`words`]: how it reads, by the template `templates/message.txt`.
+//! * `words`: how it reads, by the template `templates/message.txt`.
 //! * [`bell`]: a queue for each receiver, on a thread of its own.
 //! * `mail`, `http`, `command`: the ways.
 //!

@@ -78,6 +78,25 @@ impl Member {
 }
 
 impl Draft {
+    /// The command that would have asked nothing.
+    pub fn command(&self) -> String {
+        let mut words = vec!["switchback init".to_owned()];
+        for Member { site, user, address, port, .. } in &self.members {
+            let user = user.as_ref().map_or_else(String::new, |user| format!("{user}@"));
+            let address = if address.contains(':') { format!("[{address}]") } else { address.clone() };
+            let port = port.map_or_else(String::new, |port| format!(":{port}"));
+            words.push(format!("--member {site}={user}{address}{port}"));
+        }
+        words.push(format!("--name {} --service {}", self.name, self.service));
+        words.push(match &self.password {
+            Password::Env(variable) => format!("--password-env {variable}"),
+            Password::File(file) => format!("--password-file {}", file.display()),
+        });
+        let files = [("ca", &self.ca), ("key", &self.login.key), ("known-hosts", &self.login.known_hosts)];
+        words.extend(files.iter().filter_map(|(name, file)| Some(format!("--{name} {}", file.as_ref()?.display()))));
+        words.join(" ")
+    }
+
     /// Calls hosts what the servers are called: a standby is known to its primary by that name. Where they have
     /// no names, or one, they keep those of their sites.
     pub fn call(&mut self, servers: &[Discovered]) {

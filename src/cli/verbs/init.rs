@@ -10,7 +10,7 @@ use super::draft::{self, Draft, Member};
 use crate::actions::catalogue::CATALOGUE;
 use crate::actions::database::postgres::discovery::{self, Discovered};
 use crate::actions::ssh::Hosts;
-use crate::base::name::HostName;
+use crate::base::name::{HostName, ServiceName, SiteName};
 use crate::base::place::Source;
 use crate::cli::args::{Common, InitArgs};
 use crate::cli::error::Failure;
@@ -27,14 +27,23 @@ pub async fn run(common: &Common, said: &InitArgs) -> Result<Exit, Failure> {
     }
     let asker = Asker { may_ask: prompt::can_ask(common.no_input) };
     let mut draft = answers(&asker, path, said)?;
-    let hosts = reachable(common, path, &draft)?;
-    let servers = look(&hosts, &draft, said).await?;
+    let answered = draft.clone();
+    let written = found(common, path, &mut draft, said).await;
+    // Whoever answered need not answer again when the servers could not be looked at.
+    let servers = written.map_err(|failure| failure.hint(format!("with the same answers: {}", answered.command())))?;
+    tell(path, &draft, &servers);
+    Ok(Exit::Done)
+}
+
+/// Looks, and writes what was found.
+async fn found(common: &Common, path: &Path, draft: &mut Draft, said: &InitArgs) -> Result<Vec<Discovered>, Failure> {
+    let hosts = reachable(common, path, draft)?;
+    let servers = look(&hosts, draft, said).await?;
     draft.call(&servers);
     let text = draft.estate(&servers);
     check(common, path, &text)?;
     write(path, &text)?;
-    tell(path, &draft, &servers);
-    Ok(Exit::Done)
+    Ok(servers)
 }
 
 fn already(path: &Path) -> Failure {
@@ -55,41 +64,73 @@ impl Asker {
         question: &str,
         default: Option<&str>,
         flag: &str,
+        judge: &dyn Fn(&str) -> Result<(), String>,
     ) -> Result<String, Failure> {
         if let Some(said) = said {
             return Ok(said.clone());
         }
+        let default = default.filter(|default| judge(default).is_ok());
         if self.may_ask {
-            let answer = prompt::text(question, default);
+            let answer = prompt::text(question, default, judge);
             return answer.ok_or_else(|| Failure::new(Exit::Declined, "no answer; nothing was written"));
         }
         let missing = || Failure::new(Exit::Usage, format!("{question}?")).hint(format!("say it with `{flag}`"));
         default.map(str::to_owned).ok_or_else(missing)
     }
+
+    /// A site and its server, in two questions; `others` are the sites that are named already.
+    fn member(&self, which: &str, others: &[Member]) -> Result<Member, Failure> {
+        const FLAG: &str = "--member SITE=[USER@]ADDRESS[:PORT]";
+        let is_new = |name: &str| {
+            if others.iter().any(|other| other.site == name) {
+                return Err(format!("`{name}` is the other site"));
+            }
+            SiteName::new(name).map(drop).map_err(|error| error.to_string())
+        };
+        let site = self.text(None, &format!("The {which} site's name, as in dallas"), None, FLAG, &is_new)?;
+        let read = |server: &str| Member::read(&format!("{site}={server}"));
+        let question = "Its database server, as [USER@]ADDRESS[:PORT]";
+        let judge = |server: &str| match read(server) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("`{server}` is not [USER@]ADDRESS[:PORT], as in deploy@192.0.2.10")),
+        };
+        let server = self.text(None, question, None, FLAG, &judge)?;
+        read(&server).map_err(|why| Failure::new(Exit::Usage, why))
+    }
+}
+
+fn is_name(text: &str) -> Result<(), String> {
+    ServiceName::new(text).map(drop).map_err(|error| error.to_string())
+}
+
+fn is_variable(text: &str) -> Result<(), String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if begins && text.chars().all(fine) { Ok(()) } else { Err(format!("`{text}` is not the name of a variable")) }
 }
 
 fn answers(asker: &Asker, path: &Path, said: &InitArgs) -> Result<Draft, Failure> {
-    let mut written = said.member.clone();
-    for which in ["The first site and its database server", "The second site and its database server"] {
-        if written.len() < 2 {
-            let flag = "--member SITE=[USER@]ADDRESS[:PORT]";
-            written.push(asker.text(None, &format!("{which}, as SITE=[USER@]ADDRESS[:PORT]"), None, flag)?);
-        }
+    let members = said.member.iter().map(|text| Member::read(text)).collect::<Result<Vec<_>, _>>();
+    let mut members = members.map_err(|why| Failure::new(Exit::Usage, why))?;
+    if asker.may_ask && members.len() < 2 {
+        prompt::tell("Two sites, and a server of the same database at each: looked at, not changed.");
     }
-    let members = written.iter().map(|text| Member::read(text)).collect::<Result<Vec<_>, _>>();
-    let members = members.map_err(|why| Failure::new(Exit::Usage, why))?;
+    for which in ["first", "second"].into_iter().skip(members.len()) {
+        members.push(asker.member(which, &members)?);
+    }
     let folder = std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.file_name()?.to_str()?.to_owned()));
-    let name = asker.text(said.name.as_ref(), "The estate's name", folder.as_deref(), "--name NAME")?;
-    let service =
-        asker.text(said.service.as_ref(), "The database's name as a service", Some("database"), "--service NAME")?;
+    let name = asker.text(said.name.as_ref(), "The estate's name", folder.as_deref(), "--name NAME", &is_name)?;
+    let question = "What the database is called as a service";
+    let service = asker.text(said.service.as_ref(), question, Some("database"), "--service NAME", &is_name)?;
     let variable = format!("SWITCHBACK_{}", service.to_uppercase().replace(['-', '.'], "_"));
     let password = match (&said.password_file, &said.password_env) {
         (Some(file), _) => draft::Password::File(file.clone()),
         (None, said) => draft::Password::Env(asker.text(
             said.as_ref(),
-            "The environment variable that will hold the password of Switchback's role",
+            "The environment variable with its role's password",
             Some(&variable),
             "--password-env VARIABLE",
+            &is_variable,
         )?),
     };
     let role = said.role.clone();

@@ -1,6 +1,11 @@
 //! The newcomer's path: from nothing but two servers to a first plan.
 
+use std::io::{Read, Write};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use pty_process::blocking::Pty;
 
 use crate::lab::{Lab, lab};
 
@@ -76,4 +81,127 @@ fn from_init_to_a_first_plan() {
     let again = std::fs::read_to_string(folder.path().join("switchback.yaml")).expect("the estate");
     assert_eq!(again, written);
     assert!(lab(&["status"]).contains("a-db"), "the lab stands");
+}
+
+/// A person at a terminal of 80 columns.
+struct Person {
+    pty: Arc<Pty>,
+    seen: Arc<Mutex<String>>,
+    child: std::process::Child,
+}
+
+impl Person {
+    fn sits_down(folder: &std::path::Path, arguments: &[&str]) -> Self {
+        let (pty, pts) = pty_process::blocking::open().expect("a terminal");
+        pty.resize(pty_process::Size::new(40, 80)).expect("its size");
+        let child = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_switchback"))
+            .args(arguments)
+            .current_dir(folder)
+            .env_remove("SWITCHBACK_ESTATE")
+            .env("SWITCHBACK_STATE", folder.join("state"))
+            .env("TERM", "xterm-256color")
+            .env("NO_COLOR", "1")
+            .spawn(pts)
+            .expect("switchback runs");
+        let (pty, seen) = (Arc::new(pty), Arc::new(Mutex::new(String::new())));
+        let (reads, keeps) = (Arc::clone(&pty), Arc::clone(&seen));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count) = (&*reads).read(&mut bytes) {
+                let Some(bytes) = bytes.get(..count).filter(|_| count > 0) else { return };
+                keeps.lock().expect("unpoisoned").push_str(&String::from_utf8_lossy(bytes));
+            }
+        });
+        Self { pty, seen, child }
+    }
+
+    /// Waits for a question that was not asked before, and answers it.
+    fn answers(&self, question: &str, answer: &str) {
+        let began = Instant::now();
+        loop {
+            {
+                let mut seen = self.seen.lock().expect("unpoisoned");
+                if let Some(at) = seen.find(question) {
+                    *seen = seen.split_off(at + question.len());
+                    break;
+                }
+                assert!(began.elapsed() < Duration::from_secs(60), "`{question}` is not asked: {seen}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        (&*self.pty).write_all(format!("{answer}\n").as_bytes()).expect("typed");
+    }
+
+    fn ends(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("ended");
+        std::thread::sleep(Duration::from_millis(200));
+        let seen = self.seen.lock().expect("unpoisoned").clone();
+        (status.code(), seen)
+    }
+}
+
+/// The path of the README, with the questions answered by a person who makes a slip or two.
+#[test]
+fn a_newcomer_answers_the_questions() {
+    let lab_ = Lab::fresh();
+    let folder = tempfile::tempdir().expect("a folder");
+    let top = lab_.estate.parent().expect("the lab's folder").display().to_string();
+    let (key, known) = (format!("{top}/keys/operator"), format!("{top}/keys/known_hosts"));
+    let ca = format!("{top}/keys/ca.pem");
+    let server = |host: &str| {
+        let address = std::env::var(format!("LAB_{host}")).expect("run by tests/lab/run-tests");
+        let user = std::env::var("LAB_USER").expect("run by tests/lab/run-tests");
+        format!("{user}@{address}:{}", std::env::var("LAB_SSH_PORT").expect("run by tests/lab/run-tests"))
+    };
+    let init = ["init", "--key", &key, "--known-hosts", &known, "--ca", &ca];
+    let person = Person::sits_down(folder.path(), &init);
+    person.answers("The first site's name", "dal las");
+    person.answers("The first site's name", "dallas");
+    person.answers("Its database server", "nobody@");
+    person.answers("Its database server", &server("A_DB"));
+    person.answers("The second site's name", "dallas");
+    person.answers("`dallas` is the other site", "nuremberg");
+    person.answers("Its database server", &server("B_DB"));
+    person.answers("The estate's name", "shop");
+    person.answers("[database]", "orders");
+    person.answers("[SWITCHBACK_ORDERS]", "");
+    let (code, seen) = person.ends();
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("a-db at dallas: takes writes") && seen.contains("switchback prepare --apply"), "{seen}");
+    let password = std::fs::read_to_string(format!("{top}/secrets/orders")).expect("the password");
+    // What it says comes next, as it says it.
+    let next: Vec<&str> = seen.lines().filter_map(|line| line.trim().strip_prefix("switchback ")).collect();
+    assert_eq!(next, ["check", "prepare --apply", "status", "plan failover --to nuremberg"]);
+    for line in next {
+        let output = Command::new(env!("CARGO_BIN_EXE_switchback"))
+            .args(line.split(' '))
+            .current_dir(folder.path())
+            .env_remove("SWITCHBACK_ESTATE")
+            .env("SWITCHBACK_STATE", folder.path().join("state"))
+            .env("SWITCHBACK_ORDERS", password.trim())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("switchback runs");
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// A server that cannot be reached costs no answer: the command that asks nothing is shown.
+#[test]
+fn answers_are_not_lost_on_a_server_that_is_not_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let person = Person::sits_down(
+        folder.path(),
+        &["init", "--member", "a=nobody@127.0.0.1:1", "--member", "b=nobody@127.0.0.1:1"],
+    );
+    person.answers("The estate's name", "shop");
+    person.answers("[database]", "");
+    person.answers("[SWITCHBACK_DATABASE]", "");
+    let (code, seen) = person.ends();
+    assert_eq!(code, Some(4), "{seen}");
+    let seen: Vec<&str> = seen.split_whitespace().collect();
+    let again = "with the same answers: switchback init --member a=nobody@127.0.0.1:1 --member b=nobody@127.0.0.1:1 \
+        --name shop --service database --password-env SWITCHBACK_DATABASE";
+    assert!(seen.join(" ").contains(again), "{seen:?}");
+    assert!(!folder.path().join("switchback.yaml").exists(), "nothing is written");
 }
