@@ -129,7 +129,9 @@ fn finish(source: &Arc<Source>, draft: Spanned<Draft>) -> Result<Node, Problem> 
     let value = match draft.value {
         Draft::Null => Value::Null,
         Draft::Plain => Value::Text { text: raw.to_owned(), plain: true },
-        Draft::Text(text) => Value::Text { text, plain: !raw.starts_with(['"', '\'', '|', '>']) },
+        Draft::Text(text) => {
+            Value::Text { text: harmless(source, text, extent)?, plain: !raw.starts_with(['"', '\'', '|', '>']) }
+        }
         Draft::List(items) => {
             Value::List(items.into_iter().map(|item| finish(source, item)).collect::<Result<_, _>>()?)
         }
@@ -138,13 +140,25 @@ fn finish(source: &Arc<Source>, draft: Spanned<Draft>) -> Result<Node, Problem> 
             for (key, item) in entries {
                 let extent = extent_of(source, key.defined);
                 refuse_tag(source, extent)?;
+                let text = harmless(source, key.value, extent)?;
                 let extent = source.extent(extent.start, extent.end);
-                map.push((Key { text: key.value, extent }, finish(source, item)?));
+                map.push((Key { text, extent }, finish(source, item)?));
             }
             Value::Map(map)
         }
     };
     Ok(Node { extent: source.extent(extent.start, extent.end), value })
+}
+
+/// Refuses characters that are written to play tricks on terminals and programs, however they are written (`"\e"`).
+fn harmless(source: &Arc<Source>, text: String, extent: Extent) -> Result<String, Problem> {
+    match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        Some(c) => {
+            let sentence = format!("a control character (U+{:04X}) stands in this text", u32::from(c));
+            Err(Problem::at(source, extent, sentence))
+        }
+        None => Ok(text),
+    }
 }
 
 /// In the source's own bytes.

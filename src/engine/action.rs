@@ -137,7 +137,7 @@ pub struct Evidence {
 impl Evidence {
     /// Evidence that is a sentence only.
     pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), values: serde_json::Map::new() }
+        Self { summary: shown(summary.into()), values: serde_json::Map::new() }
     }
     /// Adds a value.
     #[must_use]
@@ -153,6 +153,12 @@ impl Evidence {
     pub fn number(&self, name: &str) -> Option<u64> {
         self.values.get(name)?.as_u64()
     }
+}
+
+/// Prose that may be shown at a terminal. Servers and hosts have their words in it, and one of them may be hostile.
+fn shown(text: String) -> String {
+    let tricks = |c: char| c.is_control() && c != '\n';
+    if text.contains(tricks) { text.replace(tricks, "\u{fffd}") } else { text }
 }
 
 /// A fact about a service at a site.
@@ -206,7 +212,7 @@ pub struct ActionError {
 
 impl ActionError {
     pub fn new(fault: Fault, message: impl Into<String>) -> Self {
-        Self { fault, message: message.into(), evidence: Evidence::default() }
+        Self { fault, message: shown(message.into()), evidence: Evidence::default() }
     }
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Fault::Refused, message)

@@ -85,7 +85,7 @@ fn a_byte_order_mark_and_windows_lines_are_taken() {
 }
 
 fn cases() -> u32 {
-    std::env::var("SWITCHBACK_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
+    std::env::var("SWITCHBACK_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000)
 }
 
 /// One change of a text: a piece taken out, put in, doubled or moved.
@@ -169,6 +169,18 @@ fn changed(text: &str, changes: &[Change]) -> String {
     text.into_iter().collect()
 }
 
+/// How long one file may take, whatever stands in it, on a machine that has other things to do.
+const ONE_MAX: Duration = Duration::from_secs(5);
+
+/// Reads one file, within its time.
+fn in_time<T>(read: impl FnOnce() -> T) -> Result<T, TestCaseError> {
+    let began = Instant::now();
+    let read = read();
+    let took = began.elapsed();
+    prop_assert!(took < ONE_MAX, "it took {took:?}");
+    Ok(read)
+}
+
 /// Whatever is said points into the file.
 fn places_are_in(text: &str, problems: &Problems) -> Result<(), TestCaseError> {
     prop_assert!(!problems.is_empty());
@@ -188,7 +200,8 @@ proptest! {
     #[test]
     fn no_estate_makes_it_panic(changes in prop::collection::vec(change(), 1..6)) {
         let text = changed(&case("shop/switchback.yaml"), &changes);
-        if let Err(problems) = estate::parse(&Source::new("x", text.clone()), Path::new("/nowhere"), None) {
+        let source = Source::new("x", text.clone());
+        if let Err(problems) = in_time(|| estate::parse(&source, Path::new("/nowhere"), None))? {
             places_are_in(&text, &problems)?;
         }
     }
@@ -196,14 +209,14 @@ proptest! {
     #[test]
     fn no_runbook_makes_it_panic(which in 0..SHIPPED.len(), changes in prop::collection::vec(change(), 1..6)) {
         let text = changed(SHIPPED[which].1, &changes);
-        match runbook::load(&Source::new("x", text.clone()), CATALOGUE) {
+        match in_time(|| runbook::load(&Source::new("x", text.clone()), CATALOGUE))? {
             Err(problems) => places_are_in(&text, &problems)?,
             Ok(runbook) => {
                 let folder = Path::new("/nowhere");
                 // The secrets are not there, so that the estate is not whole; binding needs one that is.
                 let source = Source::new("x", case("plain.yaml"));
                 let estate = estate::parse(&source, folder, None).unwrap_or_else(|problems| panic!("{problems}"));
-                let problems = runbook::check_on(&runbook, &estate);
+                let problems = in_time(|| runbook::check_on(&runbook, &estate))?;
                 if !problems.is_empty() {
                     places_are_in(&text, &problems)?;
                 }
@@ -213,7 +226,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(text in "(\\PC|[\\n{}:, \\-&*!|>'\"#%@`\\[\\]]){0,60}") {
-        let _ = estate::parse(&Source::new("x", text.clone()), Path::new("/nowhere"), None);
-        let _ = runbook::load(&Source::new("x", text), CATALOGUE);
+        let _ = in_time(|| estate::parse(&Source::new("x", text.clone()), Path::new("/nowhere"), None))?;
+        let _ = in_time(|| runbook::load(&Source::new("x", text), CATALOGUE))?;
     }
 }

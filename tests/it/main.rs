@@ -9,6 +9,7 @@ mod dependencies;
 mod documents;
 mod engine;
 mod estate;
+mod hostile;
 mod house;
 mod journal;
 mod mistakes;

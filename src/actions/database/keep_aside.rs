@@ -9,7 +9,15 @@ use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, Fact
 #[derive(Debug)]
 pub struct KeepAside {
     pub situation: Situation,
+    /// As [`folder_name`] gives it.
     pub label: String,
+}
+
+/// A runbook's label as the beginning of a folder's name on a host: it leads to no other folder and is no option.
+pub fn folder_name(label: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
+    let name: String = label.chars().map(plain).skip_while(|c| *c == '-').take(40).collect();
+    if name.is_empty() { "kept".to_owned() } else { name }
 }
 
 impl Action for KeepAside {
@@ -42,5 +50,25 @@ impl Action for KeepAside {
             };
             self.situation.database.keep(touch, &self.situation.at, &leader, &self.label).await.map(Applied::Proven)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folder_name;
+
+    #[test]
+    fn a_label_is_the_beginning_of_a_folders_name_and_nothing_else() {
+        for (label, name) in [
+            ("before-rejoin", "before-rejoin"),
+            ("../../etc/x", "etc-x"),
+            ("-rf /", "rf--"),
+            ("$(id)\n'", "id---"),
+            ("", "kept"),
+            ("..", "kept"),
+        ] {
+            assert_eq!(folder_name(label), name, "{label:?}");
+        }
+        assert_eq!(folder_name(&"x".repeat(100)).len(), 40);
     }
 }

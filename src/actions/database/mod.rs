@@ -88,7 +88,7 @@ pub fn make(
         }
         "database.keep_aside" => {
             let KeepAt { at, label } = serde_json::from_value(arguments).map_err(wrong)?;
-            Box::new(keep_aside::KeepAside { situation: situation(at)?, label })
+            Box::new(keep_aside::KeepAside { situation: situation(at)?, label: keep_aside::folder_name(&label) })
         }
         "database.account" => Box::new(account::Accounting(at(arguments)?)),
         "database.tables_equal" => Box::new(tables_equal::TablesEqual::new(at(arguments)?)),

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::actions::context::{Accepted, Memory, RunContext};
 use crate::actions::dns::servers_for_tests::{Running, free, site};
-use crate::actions::ssh::Hosts;
+use crate::actions::ssh::{As, Hosts, LookScript};
 use crate::base::name::HostName;
 use crate::engine::action::{Action, Applied, Effect, Evidence, Fault, Observed, Touch};
 use crate::estate::model::{Estate, Host, Login, Objectives};
@@ -251,4 +251,81 @@ async fn a_host_key_that_changed_or_is_not_known_is_refused_and_told_as_that() {
     std::fs::write(&known, text).expect("written");
     let hosts = Hosts::new(&bench.estate);
     hosts.get(&HostName::new("a-db").expect("a name")).expect("the host").connect().await.expect("let in");
+}
+
+/// Words that are meant to be read as something else.
+fn sly() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let pieces = prop::sample::select(vec![
+        "-",
+        "--",
+        "'",
+        "\"",
+        "\n",
+        "\r",
+        "\t",
+        " ",
+        "$(id)",
+        "`id`",
+        "$HOME",
+        "${x}",
+        ";",
+        "&",
+        "|",
+        "<",
+        ">",
+        "(",
+        ")",
+        "*",
+        "?",
+        "[a]",
+        "~",
+        "!",
+        "#",
+        "%",
+        "\\",
+        "\u{1b}",
+        "=",
+        "{a,b}",
+        "\u{7f}",
+        "ü",
+        "switchback-ended=0",
+        "a",
+    ]);
+    prop_oneof![prop::collection::vec(pieces, 0..8).prop_map(|all| all.concat()), "[^\\x00]{0,12}"]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts sshd"]
+async fn whatever_is_said_arrives_at_a_host_as_it_was_said() {
+    use proptest::strategy::{Strategy as _, ValueTree as _};
+    const ECHO: LookScript = LookScript { name: "echo", text: "printf '%s\\0' \"$@\" | od -An -v -tx1" };
+    let bench = bench();
+    let host = bench.hosts.get(&HostName::new("a-db").expect("a name")).expect("the host");
+    let cases: u32 =
+        std::env::var("SWITCHBACK_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(40).min(20_000);
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let words = proptest::collection::vec(sly(), 1..20);
+    let hex = |words: &[String]| -> String {
+        words
+            .iter()
+            .flat_map(|word| word.bytes().chain([0]))
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    };
+    for _ in 0..cases {
+        let words = words.new_tree(&mut runner).expect("words").current();
+        let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+        // A script of ours with these arguments, and a user's own command with these words.
+        let script = host.look(&ECHO, &arguments, As::Login, Duration::from_secs(10)).await.expect("an answer");
+        let head = ["sh", "-c", ECHO.text, "echo"].map(str::to_owned);
+        let argv: Vec<String> = head.into_iter().chain(words.iter().cloned()).collect();
+        let command = host.look_argv(&argv, As::Login, Duration::from_secs(10)).await.expect("an answer");
+        for output in [script, command] {
+            assert!(output.is_ok(), "{words:?}: {}", output.complaint());
+            let arrived: String = output.stdout.split_whitespace().collect();
+            assert_eq!(arrived, hex(&words), "{words:?}");
+        }
+    }
+    let nul = ["printf".to_owned(), "a\0b".to_owned()];
+    assert_eq!(host.look_argv(&nul, As::Login, Duration::from_secs(5)).await.expect_err("NUL").fault, Fault::Refused);
 }

@@ -13,7 +13,7 @@ pub(super) fn keys(written: &At<&written::ControlKeys>, about: &str, filling: &m
         if commands.iter().any(|command| command.is_some()) {
             filling.problem(unit.extent, format!("{about}: either `systemd` or own commands"));
         }
-        return Some(Control::Systemd { unit: filling.word(unit, &format!("{about}.systemd")) });
+        return Some(Control::Systemd { unit: filling.bare_word(unit, &format!("{about}.systemd")) });
     }
     let (Some(start), Some(stop)) = (&keys.start, &keys.stop) else {
         filling.problem(written.extent, format!("{about}: own commands need `start` and `stop`"));

@@ -21,7 +21,7 @@ fn host(
 ) -> Host {
     // A default that will not do is told once, at its own place: problems at one place merge.
     let word = |own: &Option<At<String>>, default: &Option<At<String>>, key: &str, filling: &mut Filling<'_>| {
-        nearer(own.as_ref(), default.as_ref(), name, key).map(|(word, about)| filling.ssh_word(word, &about))
+        nearer(own.as_ref(), default.as_ref(), name, key).map(|(word, about)| filling.bare_word(word, &about))
     };
     let path = |own: &Option<At<String>>, default: &Option<At<String>>, key: &str, filling: &mut Filling<'_>| {
         nearer(own.as_ref(), default.as_ref(), name, key)

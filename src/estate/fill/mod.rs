@@ -85,8 +85,9 @@ impl<'a> Filling<'a> {
         word.value.clone()
     }
 
-    /// A word of ssh's command line. Of a host behind another, ssh gives address and user to a shell.
-    fn ssh_word(&mut self, word: &At<String>, about: &str) -> String {
+    /// A word for a program that reads more into it than it says: of a host behind another, ssh gives address and
+    /// user to a shell, and systemctl takes `*` for every unit.
+    fn bare_word(&mut self, word: &At<String>, about: &str) -> String {
         const SHELLS: &[char] =
             &['\'', '"', '`', '$', ';', '&', '<', '>', '|', '(', ')', '{', '}', '*', '?', '!', '#', '^'];
         if word.contains(SHELLS) {

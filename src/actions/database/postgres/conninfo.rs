@@ -32,9 +32,11 @@ fn value_quoted(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// A value of a configuration file, in single quotes. Its reader knows backslashes, so they are doubled.
+/// A value of a configuration file, in single quotes. Its reader knows backslashes, so they are doubled, and a line
+/// ends the value, whatever is quoted.
 pub fn config_quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
+    let value = value.replace('\\', "\\\\").replace('\'', "''").replace('\n', "\\n").replace('\r', "\\r");
+    format!("'{value}'")
 }
 
 /// An SQL literal, whatever `standard_conforming_strings` says.

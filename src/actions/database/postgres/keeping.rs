@@ -81,11 +81,6 @@ async fn place(member: &Member, leader: &Member, label: &str) -> Result<Option<P
     // Without a common past: all that there is.
     let from = fork.map_or(Lsn(0), |fork| fork.min(control.redo));
     // The same state gives the same folder, so that keeping it twice is keeping it once.
-    let label: String = label
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' })
-        .take(40)
-        .collect();
     let state = state_name(timeline, end, control.segment_bytes, leading.timeline).join("-");
     let folder = format!("{label}-{state}");
     Ok(Some(Place { folder, from, segment_bytes: control.segment_bytes }))

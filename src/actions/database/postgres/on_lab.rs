@@ -392,3 +392,59 @@ async fn a_promotion_that_was_cut_off_is_finished() {
     assert_eq!(cluster.promotion_rest(&b).await, Ok(None));
     assert_eq!(lab(&["psql", "b-db", "-XAtqc", "select slot_name from pg_replication_slots"]), "switchback_a_db");
 }
+
+/// Texts that are meant to be read as something else, within a name's 63 bytes.
+fn sly() -> Vec<String> {
+    use proptest::strategy::{Strategy as _, ValueTree as _};
+    let pieces = proptest::sample::select(vec![
+        "'", "\"", "\\", "\\'", "\n", "\t", " ", "$(id)", "$$", "$1", ";", "--", "/*", "%", "E'", "U&'", "=", "#", "ü",
+        "a", "\u{7f}",
+    ]);
+    let texts = proptest::collection::vec(pieces, 1..10);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    (0..300).map(|_| texts.new_tree(&mut runner).expect("a text").current().concat()).collect()
+}
+
+#[test]
+#[ignore = "needs a lab that is up"]
+fn names_and_texts_come_back_from_the_server_as_they_were_written() {
+    use super::conninfo::{Conninfo, config_quoted, identifier, literal};
+    let hex = |text: &str| text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let texts = sly();
+    for conforming in ["on", "off"] {
+        let asked: Vec<String> = texts
+            .iter()
+            .map(|text| {
+                let key =
+                    format!("(select json_object_keys(row_to_json(t)) from (select 1 as {}) t)", identifier(text));
+                let one = |value: &str| format!("encode(convert_to({value}, 'UTF8'), 'hex')");
+                format!("select {} || '=' || {}", one(&literal(text)), one(&key))
+            })
+            .collect();
+        let sql = format!("set standard_conforming_strings = {conforming}; {}", asked.join(" union all "));
+        let expected: Vec<String> = texts.iter().map(|text| format!("{0}={0}", hex(text))).collect();
+        // Without a word about each that holds a backslash.
+        let said = lab(&["psql", "a-db", "-XAtqc", &format!("set escape_string_warning = off; {sql}")]);
+        assert_eq!(said.lines().collect::<Vec<_>>(), expected);
+    }
+    // The server's own reader of configuration files, and libpq's of connection strings.
+    let folder = tempfile::tempdir().expect("a folder");
+    let bin = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL").flatten().next().expect("a version").path();
+    for text in &texts {
+        let line = format!("primary_conninfo = {}\nport = 7\n", config_quoted(text));
+        std::fs::write(folder.path().join("postgresql.conf"), line).expect("written");
+        let read = |name: &str| {
+            let arguments = ["-C", name, "-D", folder.path().to_str().expect("a path")];
+            let output = Command::new(bin.join("bin/postgres")).args(arguments).output().expect("postgres runs");
+            assert!(output.status.success(), "{text:?}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        assert_eq!((read("primary_conninfo"), read("port")), (format!("{text}\n"), "7\n".to_owned()), "{text:?}");
+    }
+    for text in &texts {
+        let info = Conninfo::default().with("host", &format!("/{text}")).with("user", text).with("port", "5");
+        let output = Command::new("psql").args(["-Xw", info.as_str()]).output().expect("psql runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(&format!("\"/{text}/.s.PGSQL.5\"")), "{text:?}: {said}");
+    }
+}

@@ -5,10 +5,10 @@ postmaster >/dev/null || fail "no server runs in $data"
 port=$(sed -n 4p "$data/postmaster.pid") socket=$(sed -n 5p "$data/postmaster.pid")
 [ -n "$socket" ] || fail "the server in $data has no socket; run the statements yourself as a superuser"
 for user in "$(id -un)" postgres; do
-    super=$(PGCONNECT_TIMEOUT=5 "$bin/psql" -XAtqw -h "$socket" -p "$port" -U "$user" -d "$database" \
+    super=$(PGDATABASE=$database PGCONNECT_TIMEOUT=5 "$bin/psql" -XAtqw -h "$socket" -p "$port" -U "$user" \
         -c 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user' 2>&1)
     [ "$super" != t ] || break
 done
 [ "$super" = t ] || fail "no superuser can log in over $socket: $super"
-printf '%s\n' "$sql" | "$bin/psql" -XAtqw -h "$socket" -p "$port" -U "$user" -d "$database" -v ON_ERROR_STOP=1 -1 -f - 2>&1 >/dev/null ||
+printf '%s\n' "$sql" | PGDATABASE=$database "$bin/psql" -XAtqw -h "$socket" -p "$port" -U "$user" -v ON_ERROR_STOP=1 -1 -f - 2>&1 >/dev/null ||
     fail "the statements were refused"
