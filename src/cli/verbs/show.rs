@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::past::{self, PastRun};
 use crate::cli::session;
 use crate::cli::view::{json, words};
-use crate::engine::state::Stage;
+use crate::engine::state::{Stage, UndoStage};
 
 /// Prints a run.
 pub fn run(common: &Common, run: Option<&str>, events: bool) -> Result<Exit, Failure> {
@@ -49,12 +49,7 @@ fn steps(common: &Common, past: &PastRun, state: &str) {
                 continue;
             };
             let (mark, word) = paint.stage(&record.stage, &record.undo);
-            let why = match &record.stage {
-                Stage::Failed { why, .. } | Stage::Missed { why } | Stage::InDoubt { why } | Stage::NotYet { why } => {
-                    why
-                }
-                _ => &record.evidence.summary,
-            };
+            let why = why(&record.stage, &record.undo, &record.evidence.summary);
             let text = format!("{mark} {}: {word}{}{why}", step.id, if why.is_empty() { "" } else { " – " });
             session::say(&format!("  {}", words::lay_out(&text, paint.width, 4)));
         }
@@ -66,5 +61,41 @@ fn steps(common: &Common, past: &PastRun, state: &str) {
     }
     for note in past.notes() {
         session::say(&format!("note: {note}"));
+    }
+}
+
+/// What is said of a step beside its word: of one that is or was taken back, what became of that and not of the act.
+fn why<'a>(stage: &'a Stage, undo: &'a UndoStage, seen: &'a str) -> &'a str {
+    match (undo, stage) {
+        (UndoStage::GaveUp { why } | UndoStage::Again { why, .. }, _) => why,
+        (UndoStage::Acting { .. }, _) => "",
+        (UndoStage::Undone, _) => seen,
+        (
+            UndoStage::No,
+            Stage::Failed { why, .. } | Stage::Missed { why } | Stage::InDoubt { why } | Stage::NotYet { why },
+        ) => why,
+        (UndoStage::No, _) => seen,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_step_that_is_taken_back_its_undo_is_told_and_not_its_act() {
+        let failed = Stage::Failed { why: "the act failed".to_owned(), doubt: false };
+        let again = UndoStage::Again { attempt: 2, why: "the undo failed".to_owned(), since_ms: 0 };
+        let gave_up = UndoStage::GaveUp { why: "the undo gave up".to_owned() };
+        for (undo, said) in [
+            (UndoStage::No, "the act failed"),
+            (UndoStage::Acting { attempt: 1 }, ""),
+            (again, "the undo failed"),
+            (UndoStage::Undone, "serves again"),
+            (gave_up, "the undo gave up"),
+        ] {
+            assert_eq!(why(&failed, &undo, "serves again"), said, "{undo:?}");
+        }
+        assert_eq!(why(&Stage::Unproven, &UndoStage::No, "seen"), "seen");
     }
 }
