@@ -25,6 +25,7 @@ mod mariadb;
 mod notices;
 mod operators;
 mod random_kills;
+mod resizing;
 mod round_trips;
 mod running;
 mod secrets;
