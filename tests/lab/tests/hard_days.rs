@@ -176,3 +176,23 @@ fn two_primaries_are_settled_by_a_person_and_then_rejoined() {
     lab_.ok(&["run", "rejoin", "--input", "site=dallas", "--yes"]);
     lab_.is_at_rest("b-db", "a-db");
 }
+
+#[test]
+fn a_standby_that_was_promoted_by_hand_is_refused_until_a_person_says_that_it_is_wrong() {
+    let lab_ = Lab::fresh();
+    let data = lab_.sql("b-db", "show data_directory");
+    lab_.sql("b-db", "select pg_promote()");
+    lab_.sql("b-db", "create table by_hand (x int)");
+    lab(&["pg-stop", "b-db"]);
+    let rejoin = ["run", "rejoin", "--input", "site=nuremberg", "--yes"];
+    let said = lab_.exits(&rejoin, 4);
+    says(&said, &["on timeline 2, the leader on 1", "promoted by somebody else", ".switchback/unusable"]);
+    lab(&["ssh", "b-db", &format!("mkdir -p {data}.switchback && echo 'a-db is right' > {data}.switchback/unusable")]);
+    lab_.ok(&rejoin);
+    lab_.is_at_rest("a-db", "b-db");
+    assert_eq!(lab_.sql("b-db", "select to_regclass('by_hand') is null"), "t");
+    // Nothing of it is gone.
+    let kept =
+        lab(&["ssh", "b-db", &format!("cat {data}.switchback/replaced-*/PG_VERSION; ls {data}.switchback/kept")]);
+    assert!(kept.contains("before-rejoin-2-"), "{kept}");
+}

@@ -88,7 +88,9 @@ fn by_timelines(own: Own, leader: &Leader) -> Choice {
     let Own { timeline, end, was_primary } = own;
     if timeline > leader.timeline {
         return Choice::Never(format!(
-            "it is on timeline {timeline}, the leader on {}: it was promoted by somebody else; settle which of them is right",
+            "it is on timeline {timeline}, the leader on {}: it was promoted by somebody else; settle which of them is right; \
+             when the leader is, stop it, write the reason into `<data_dir>.switchback/unusable` there and rejoin again: it is \
+             copied anew, and its old directory is kept",
             leader.timeline
         ));
     }
