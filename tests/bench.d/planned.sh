@@ -72,9 +72,9 @@ play_planned() {
 - hosts: $old:$new
   gather_facts: false
   tasks:
-    - {name: connected, raw: "true"}
+    - {name: connected, command: "true"}
     - name: checkpoint
-      shell: '$LAB_PG_BIN/psql -qAtX -h {{socket}} -p $LAB_PG_PORT -d postgres -c CHECKPOINT -c CHECKPOINT'
+      shell: '$LAB_PG_BIN/psql -qAtX -U postgres -h {{socket}} -p $LAB_PG_PORT -d postgres -c CHECKPOINT -c CHECKPOINT'
       when: inventory_hostname == '$old'
 - hosts: $old
   gather_facts: false
@@ -92,13 +92,13 @@ play_planned() {
   gather_facts: false
   tasks:
     - name: arrived
-      shell: '$LAB_PG_BIN/psql -qAtX -h {{socket}} -p $LAB_PG_PORT -d postgres -c "SELECT pg_last_wal_receive_lsn() > ''{{hostvars["$old"].fenced.stdout}}''::pg_lsn"'
+      shell: '$LAB_PG_BIN/psql -qAtX -U postgres -h {{socket}} -p $LAB_PG_PORT -d postgres -c "SELECT pg_last_wal_receive_lsn() > ''{{hostvars["$old"].fenced.stdout}}''::pg_lsn"'
       register: arrived
       until: arrived.stdout == "t"
       retries: 100
       delay: 0
     - name: promote
-      shell: '$LAB_PG_BIN/psql -qAtX -h {{socket}} -p $LAB_PG_PORT -d postgres -c "SELECT pg_promote(true)"'
+      shell: '$LAB_PG_BIN/psql -qAtX -U postgres -h {{socket}} -p $LAB_PG_PORT -d postgres -c "SELECT pg_promote(true)"'
     - name: redirect the database
       delegate_to: localhost
       shell:

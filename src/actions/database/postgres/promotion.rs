@@ -19,7 +19,7 @@ const CHECKPOINT_MAX: Duration = Duration::from_secs(1800);
 const DETACH_MAX: Duration = Duration::from_secs(10);
 /// How long a promotion may take: everything that was received is replayed first.
 const PROMOTE_MAX: Duration = Duration::from_secs(600);
-const POLL: Duration = Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(2);
 
 const FOLLOWS_NOBODY: LookSql = LookSql(
     "SELECT (NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
