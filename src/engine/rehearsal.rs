@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, ActionError, Evidence, Fact, Observed};
 use super::plan::{Plan, PlanStep, StepIndex};
 use super::ports::Clock;
-use crate::runbook::signature::Effect;
+use crate::runbook::signature::{Effect, FactKind};
 
 /// Looks that are under way at once. Below sshd's default of ten sessions a connection, since most steps
 /// look at the same few hosts.
@@ -69,6 +69,24 @@ impl Rehearsal {
     /// Whether a run would change nothing and wait for nothing.
     pub fn is_all_done(&self) -> bool {
         self.steps.iter().all(|foreseen| matches!(foreseen, Foreseen::Already(_)))
+    }
+
+    /// Whether what the plan would move is where it would move it, and the other side follows: a fail-back to the site
+    /// that serves. Its other steps, made for an old primary, would only complain of that.
+    pub fn is_moved_already(&self, plan: &Plan) -> bool {
+        let steps = || plan.steps.iter().zip(&self.steps);
+        let gives = |step: &PlanStep, kind| step.gives.iter().any(|fact| fact.kind == kind);
+        let serves: BTreeSet<_> =
+            steps().filter(|(step, _)| gives(step, FactKind::Promoted)).flat_map(|(s, _)| &s.site).collect();
+        let counts = |step: &PlanStep| {
+            gives(step, FactKind::Fenced)
+                || gives(step, FactKind::Promoted)
+                || gives(step, FactKind::Led)
+                || (gives(step, FactKind::Following) && step.site.as_ref().is_some_and(|site| !serves.contains(site)))
+        };
+        let mut counted = steps().filter(|(step, _)| counts(step)).peekable();
+        let moves = !serves.is_empty() && plan.legs.is_empty();
+        moves && counted.peek().is_some() && counted.all(|(_, foreseen)| matches!(foreseen, Foreseen::Already(_)))
     }
 
     /// Steps that were really looked at, in percent.

@@ -145,6 +145,13 @@ async fn begin(
     if let Some(saved) = saved {
         saved.still_fits(&prepared.plan, &rehearsal)?;
     }
+    if rehearsal.is_moved_already(&prepared.plan) && rehearsal.blocked().next().is_some() {
+        session::say(&format!(
+            "{}: it is there already, and the other side follows; nothing was changed",
+            prepared.plan.title
+        ));
+        return Ok(None);
+    }
     refuse_if_blocked(common, &prepared.plan, &rehearsal, accept)?;
     let asks = !consent.yes && beforehand(common, accept, consent).can_ask();
     if common.format == Format::Human && asks {

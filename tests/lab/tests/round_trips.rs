@@ -33,3 +33,11 @@ fn a_second_failover_changes_nothing() {
     assert_eq!(moved, "t", "the second fail-over wrote to the database");
     lab.is_at_rest("b-db", "a-db");
 }
+
+#[test]
+fn a_failback_to_where_it_is_changes_nothing() {
+    let lab = Lab::fresh();
+    let said = lab.ok(&["failback", "--yes"]);
+    assert!(said.stdout.contains("it is there already"), "{}", said.stdout);
+    lab.is_at_rest("a-db", "b-db");
+}

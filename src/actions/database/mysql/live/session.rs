@@ -1,6 +1,6 @@
 //! One session. What does not come back in time costs it its life, here and at the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Opts, Params, Value};
@@ -10,6 +10,9 @@ use super::fault::{ENDED, failure, fault, said};
 use super::{CONNECT_MAX, LookSql, Rows};
 use crate::actions::database::mysql::versions::Words;
 use crate::engine::action::{ActionError, Fault, Touch};
+
+/// How long the connection may have been waited for before the locks are looked at again.
+const WAITED_MAX: Duration = Duration::from_millis(100);
 
 /// One session.
 pub struct Session {
@@ -108,15 +111,18 @@ impl Session {
         limit: Duration,
         touch: Option<&Touch>,
     ) -> Result<Rows, ActionError> {
-        let mut slot = loop {
-            // Asked without the connection in hand, and again when somebody else had it: that may have taken a while.
-            if let Some(touch) = touch {
+        let mut slot = match touch {
+            None => self.conn.lock().await,
+            // Asked without the connection in hand, and again when somebody else had it for a while. Whoever has waited
+            // long keeps his turn otherwise: two who hand it to one another would never speak.
+            Some(touch) => loop {
                 touch.check().await?;
-            }
-            match self.conn.try_lock() {
-                Ok(slot) => break slot,
-                Err(_) => drop(self.conn.lock().await),
-            }
+                let asked = Instant::now();
+                let slot = self.conn.lock().await;
+                if asked.elapsed() < WAITED_MAX {
+                    break slot;
+                }
+            },
         };
         let Some(mut conn) = slot.take() else {
             return Err(ActionError::transient(format!("{}: the session was lost", self.place)));
