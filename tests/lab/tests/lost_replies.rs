@@ -101,15 +101,14 @@ fn changed_estate(lab: &mut Lab, from: &str, to: &str) {
 fn answer_is_lost(lab: &mut Lab, proxy: &Proxy, step: &str, intentions: usize, is_under_way: impl FnOnce()) {
     lab.client_starts();
     let mut running = Running::begin(lab, &["failover", "--to", "nuremberg", "--yes"]);
-    if !running.until(step, "intended") {
-        panic!("{step} was never intended: {:?}", running.ends().0);
-    }
+    let intended = running.until(step, "intended");
+    assert!(intended, "{step} was never intended: {:?}", running.ends().0);
     is_under_way();
     proxy.loses_answers();
     let (said, events) = running.ends();
     assert!(!events.is_empty(), "{}", said.stderr);
     let of_step: Vec<&Value> = events.iter().filter(|event| is_of(event, step)).collect();
-    eprintln!("{}", of_step.iter().map(|event| format!("{event}\n")).collect::<String>());
+    eprintln!("{}", of_step.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     let doubted = of_step.iter().any(|event| event["event"] == "act_failed" && event["error"]["fault"] == "in_doubt");
     assert!(doubted, "{step} was never in doubt: {}", said.stderr);
     let intended = of_step.iter().filter(|event| event["event"] == "intended").count();
@@ -241,9 +240,8 @@ fn a_server_that_becomes_too_slow_during_the_outage_does_not_keep_users_waiting(
     let proxy = sql_proxied(&mut lab, None);
     lab.client_starts();
     let mut running = Running::begin(&lab, &["failover", "--to", "nuremberg", "--yes"]);
-    if !running.until("fence-databases/orders", "intended") {
-        panic!("the fence was never intended: {:?}", running.ends().0);
-    }
+    let intended = running.until("fence-databases/orders", "intended");
+    assert!(intended, "the fence was never intended: {:?}", running.ends().0);
     proxy.is_late_by(TOO_LATE);
     let began = Instant::now();
     let (said, _) = running.ends();

@@ -72,7 +72,7 @@ impl Running {
         let output = self.child.wait_with_output().expect("ended");
         let said = Said {
             code: output.status.code().unwrap_or(-1),
-            stdout: self.events.iter().map(|event| format!("{event}\n")).collect(),
+            stdout: self.events.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         };
         (said, self.events)
