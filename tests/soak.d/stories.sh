@@ -4,7 +4,7 @@
 # every byte of a journal.
 
 # The parts that all bytes of a journal are damaged in, one after the other.
-parts=64
+parts=256
 properties='^bad_files::no_.*: test$'
 
 # The tests as one program: what is edited later is not built into a soak that
@@ -23,7 +23,7 @@ build_tests() {
 it_has() { "$it" --list 2>/dev/null | grep -c "$1" || true; }
 
 stories_until_time_is_up() {
-    local next_seed=$(((seed - 1) * 10000000)) seeds=500 cases=200
+    local next_seed=$(((seed - 1) * 10000000)) seeds=2000 cases=3000
     local round=0 began share=$((seconds / 20)) part=0 part_ends
     share=$((share < 3 ? 3 : share > 60 ? 60 : share))
     stop=no
@@ -40,7 +40,8 @@ stories_until_time_is_up() {
         if [[ ! -e $work/not.cases ]]; then
             began=${EPOCHREALTIME/./}
             break_files "$cases" $((seed * 1000000 + round))
-            cases=$(next_batch "$cases" "$began" "$share")
+            # Twice the time: there are most of them to be tried.
+            cases=$(next_batch "$cases" "$began" $((2 * share)))
         fi
         ! time_is_up || break
         part_ends=$((SECONDS + share))
@@ -52,12 +53,14 @@ stories_until_time_is_up() {
     done
 }
 
-# next_batch NUMBER BEGAN SHARE: as many as take that many seconds, and at most
-# four times as many as before.
+# next_batch NUMBER BEGAN SHARE: as many as take that many seconds, but not more
+# than a third of what is left, and at most eight times as many as before.
 next_batch() {
-    local took=$((${EPOCHREALTIME/./} - $2 + 1)) next
-    next=$(($1 * $3 * 1000000 / took))
-    printf '%d' $((next > 4 * $1 ? 4 * $1 : next < 10 ? 10 : next))
+    local took=$((${EPOCHREALTIME/./} - $2 + 1))
+    local left=$(((seconds - SECONDS) / 3))
+    local share=$((left < 1 ? 1 : left < $3 ? left : $3)) next
+    next=$(($1 * share * 1000000 / took))
+    printf '%d' $((next > 8 * $1 ? 8 * $1 : next < 10 ? 10 : next))
 }
 
 # of_it LOG TEST: 0 it passed, 1 it failed, 2 it was ended with the soak.
