@@ -15,7 +15,8 @@ use crate::actions::database::port::{Role, Severity};
 fn lab(arguments: &[&str]) -> String {
     let command = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lab");
     let output = Command::new(command).args(arguments).output().expect("the lab's command runs");
-    assert!(output.status.success(), "lab {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "lab {:.300}: {said}", format!("{arguments:?}"));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -411,6 +412,8 @@ fn names_and_texts_come_back_from_the_server_as_they_were_written() {
     use super::conninfo::{Conninfo, config_quoted, identifier, literal};
     let hex = |text: &str| text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let texts = sly();
+    // Whatever the test before has left: no server may be running.
+    lab(&["reset"]);
     for conforming in ["on", "off"] {
         let asked: Vec<String> = texts
             .iter()
