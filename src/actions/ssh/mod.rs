@@ -4,6 +4,9 @@
 //! is dynamic is a positional argument, quoted in one place (openssh's own quoting). A look script only
 //! reads; a touch script can only be run by who holds a [`Touch`](crate::engine::action::Touch).
 //!
+//! A standing shell a user takes the commands one after the other ([`standing`]), several shells where several are
+//! asked at once; what a shell cannot be told runs by itself.
+//!
 //! Every call has a limit that is kept on the host itself, by `timeout(1)` in `scripts/frame.sh`, so that
 //! a command ends also when we are gone; and a second, slightly longer one here.
 
@@ -11,9 +14,15 @@ mod answer;
 mod hosts;
 #[cfg(test)]
 mod on_lab;
+#[cfg(test)]
+mod on_sshd;
 mod refusal;
 mod remote;
 mod session;
+mod shells;
+#[cfg(test)]
+pub(in crate::actions) mod sshd_for_tests;
+mod standing;
 
 pub use answer::{OUTPUT_BYTES_MAX, Output};
 pub use hosts::Hosts;

@@ -1,6 +1,5 @@
 //! One host: looks and touches, each one round trip.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use tokio::sync::Semaphore;
 use super::answer::{Ending, Output, ending, read_all};
 use super::hosts::ControlFolder;
 use super::session::SessionSlot;
+use super::shells::Shells;
+use super::standing::{Heard, NoShell, Shell, What};
 use crate::base::name::HostName;
 use crate::engine::action::{ActionError, Fault, Touch};
 use crate::estate::model::Host;
@@ -43,6 +44,7 @@ pub enum As<'a> {
 pub struct RemoteHost {
     host: Host,
     slot: Arc<SessionSlot>,
+    shells: Shells,
     /// Below sshd's default of ten sessions a connection.
     places: Semaphore,
 }
@@ -68,7 +70,7 @@ impl Hand<'_> {
 impl RemoteHost {
     pub(super) fn new(host: Host, folder: Result<Arc<ControlFolder>, String>) -> Self {
         let slot = Arc::new(SessionSlot::new(host.clone(), folder));
-        Self { host, slot, places: Semaphore::new(AT_ONCE) }
+        Self { host, slot, shells: Shells::default(), places: Semaphore::new(AT_ONCE) }
     }
 
     /// The host's name.
@@ -94,8 +96,8 @@ impl RemoteHost {
         user: As<'_>,
         limit: Duration,
     ) -> Result<Output, ActionError> {
-        let argv = script_argv(script.name, script.text, arguments);
-        self.run_look(&argv, script.name, user, limit).await
+        let what = What::Script { name: script.name, text: script.text, arguments };
+        self.run_look(what, user, limit).await
     }
 
     /// Runs a touch script.
@@ -107,14 +109,13 @@ impl RemoteHost {
         user: As<'_>,
         limit: Duration,
     ) -> Result<Output, ActionError> {
-        let argv = script_argv(script.name, script.text, arguments);
-        self.run(&argv, script.name, user, limit, Hand::Touches(touch)).await
+        let what = What::Script { name: script.name, text: script.text, arguments };
+        self.run(what, user, limit, Hand::Touches(touch)).await
     }
 
     /// Runs a user's own look command; no shell sees its words. That it only looks is the user's word.
     pub async fn look_argv(&self, argv: &[String], user: As<'_>, limit: Duration) -> Result<Output, ActionError> {
-        let words: Vec<Cow<'_, str>> = argv.iter().map(|word| Cow::Borrowed(word.as_str())).collect();
-        self.run_look(&words, program(argv), user, limit).await
+        self.run_look(What::Look(argv), user, limit).await
     }
 
     /// Runs a user's own command; no shell sees its words.
@@ -125,77 +126,110 @@ impl RemoteHost {
         user: As<'_>,
         limit: Duration,
     ) -> Result<Output, ActionError> {
-        let words: Vec<Cow<'_, str>> = argv.iter().map(|word| Cow::Borrowed(word.as_str())).collect();
-        self.run(&words, program(argv), user, limit, Hand::Touches(touch)).await
+        self.run(What::Act(argv), user, limit, Hand::Touches(touch)).await
     }
 
-    async fn run_look(
-        &self,
-        argv: &[Cow<'_, str>],
-        name: &str,
-        user: As<'_>,
-        limit: Duration,
-    ) -> Result<Output, ActionError> {
-        match self.run(argv, name, user, limit, Hand::Looks).await {
-            Err(error) if error.fault == Fault::Transient => self.run(argv, name, user, limit, Hand::Looks).await,
+    async fn run_look(&self, what: What<'_>, user: As<'_>, limit: Duration) -> Result<Output, ActionError> {
+        match self.run(what, user, limit, Hand::Looks).await {
+            Err(error) if error.fault == Fault::Transient => self.run(what, user, limit, Hand::Looks).await,
             other => other,
         }
     }
 
-    async fn run(
-        &self,
-        argv: &[Cow<'_, str>],
-        name: &str,
-        user: As<'_>,
-        limit: Duration,
-        hand: Hand<'_>,
-    ) -> Result<Output, ActionError> {
-        if argv.iter().any(|word| word.contains('\0')) {
-            return Err(ActionError::refused(format!("{}: `{name}`: a word holds a null byte", self.host.name)));
+    async fn run(&self, what: What<'_>, user: As<'_>, limit: Duration, hand: Hand<'_>) -> Result<Output, ActionError> {
+        let call = Call { place: format!("{}: `{}`", self.host.name, what.name()), what, limit, hand };
+        if what.words().iter().any(|word| word.contains('\0')) {
+            return Err(ActionError::refused(format!("{}: a word holds a null byte", call.place)));
         }
-        let _place = self.places.acquire().await;
-        let session = self.slot.session().await?;
-        let call = Box::pin(self.call(&session, argv, name, user, limit, hand));
-        if let Ok(answer) = tokio::time::timeout(limit + GRACE, call).await {
-            return answer;
-        }
-        // The host keeps the limit itself; that it does not even say so means that it is gone or frozen.
-        self.slot.forget(&session).await;
-        let fault = if hand.touches() { Fault::InDoubt } else { Fault::Unreachable };
-        let message = format!("{}: `{name}`: no answer within {} s", self.host.name, (limit + GRACE).as_secs());
-        Err(ActionError::new(fault, message))
-    }
-
-    async fn call(
-        &self,
-        session: &Arc<Session>,
-        argv: &[Cow<'_, str>],
-        name: &str,
-        user: As<'_>,
-        limit: Duration,
-        hand: Hand<'_>,
-    ) -> Result<Output, ActionError> {
-        let place = format!("{}: `{name}`", self.host.name);
         let user = match user {
             As::User(user) if self.host.user.as_deref() != Some(user) => user,
             As::User(_) | As::Login => "",
         };
-        let seconds = limit.as_secs().max(1).to_string();
+        let _place = self.places.acquire().await;
+        match self.shell(user).await? {
+            Some(shell) => match self.tell(shell, &call).await? {
+                Some(output) => Ok(output),
+                // It stood still before the order: nothing is lost by asking without it.
+                None => self.run_alone(&call, user).await,
+            },
+            None => self.run_alone(&call, user).await,
+        }
+    }
+
+    /// A shell that stands as this user and was heard a moment ago. `None` where none comes to stand.
+    async fn shell(&self, user: &str) -> Result<Option<Shell>, ActionError> {
+        if let Some(mut shell) = self.shells.take(user)
+            && shell.answers().await
+        {
+            return Ok(Some(shell));
+        }
+        let session = self.slot.session().await?;
+        // Our own place is among those that are taken.
+        self.shells.at_most(self.places.available_permits());
+        match Shell::open(&session, user, self.host.sudo).await {
+            Ok(shell) => Ok(Some(shell)),
+            Err(NoShell::Refused(ending, said)) => Err(self.not_let_in(ending, user, said)),
+            Err(NoShell::Failed) => {
+                // Perhaps the server allows fewer channels.
+                self.shells.at_most(0);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Tells a shell. `None` where a look was not begun.
+    async fn tell(&self, mut shell: Shell, call: &Call<'_>) -> Result<Option<Output>, ActionError> {
+        if let Hand::Touches(touch) = call.hand {
+            touch.check().await?;
+        }
+        let heard = tokio::time::timeout(call.limit + GRACE, Box::pin(shell.order(call.what, call.limit))).await;
+        match heard {
+            Ok(Heard::Ended { code, stdout, stderr }) => {
+                self.shells.put_back(shell);
+                call.ended(Output { code, stdout, stderr }).map(Some)
+            }
+            Ok(Heard::Silent) if !call.hand.touches() => Ok(None),
+            Ok(Heard::Lost) => {
+                let session = Arc::clone(shell.session());
+                self.forget(&session).await;
+                Err(call.lost())
+            }
+            Ok(Heard::Silent) | Err(_) => {
+                let session = Arc::clone(shell.session());
+                self.forget(&session).await;
+                Err(call.no_answer())
+            }
+        }
+    }
+
+    /// Runs it by itself, on a channel of its own.
+    async fn run_alone(&self, call: &Call<'_>, user: &str) -> Result<Output, ActionError> {
+        let session = self.slot.session().await?;
+        let alone = Box::pin(self.alone(&session, call, user));
+        if let Ok(answer) = tokio::time::timeout(call.limit + GRACE, alone).await {
+            return answer;
+        }
+        // The host keeps the limit itself; that it does not even say so means that it is gone or frozen.
+        self.forget(&session).await;
+        Err(call.no_answer())
+    }
+
+    async fn alone(&self, session: &Arc<Session>, call: &Call<'_>, user: &str) -> Result<Output, ActionError> {
+        let seconds = call.limit.as_secs().max(1).to_string();
         let sudo = if self.host.sudo { "yes" } else { "no" };
         let mut command = session.command("sh");
         command.args(["-c", FRAME, "frame", &seconds, user, sudo]);
-        for word in argv {
-            command.arg(word.as_ref());
-        }
+        command.args(call.what.words());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if let Hand::Touches(touch) = hand {
+        if let Hand::Touches(touch) = call.hand {
             touch.check().await?;
         }
         let mut child = match command.spawn().await {
             Ok(child) => child,
             Err(error) => {
                 drop(command);
-                return Err(self.not_begun(session, &place, &error, hand).await);
+                self.forget(session).await;
+                return Err(call.not_begun(&error));
             }
         };
         let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
@@ -204,51 +238,74 @@ impl RemoteHost {
         drop(child);
         let (ending, stderr) = ending(&stderr);
         match ending {
-            Ending::Ended(code @ (124 | 137)) => {
-                let fault = if hand.touches() { Fault::InDoubt } else { Fault::Unreachable };
-                let message = format!("{place} did not end within {seconds} s and was stopped (exit code {code})");
-                Err(ActionError::new(fault, message))
-            }
-            Ending::Ended(code) => Ok(Output { code, stdout, stderr }),
-            Ending::WrongUser(login) => Err(ActionError::refused(format!(
-                "{place} must run as `{user}`, and we log in as `{login}`; say `sudo: true` for the host, or log in as `{user}`"
-            ))),
-            Ending::SudoRefused => {
-                let said = Output { code: 1, stdout, stderr };
-                Err(ActionError::refused(format!("{place}: sudo to `{user}` was refused: {}", said.complaint())))
-            }
+            Ending::Ended(code) => call.ended(Output { code, stdout, stderr }),
             Ending::Unknown => {
-                self.slot.forget(session).await;
-                let fault = if hand.touches() { Fault::InDoubt } else { Fault::Transient };
-                Err(ActionError::new(fault, format!("{place}: the connection was lost before the command ended")))
+                self.forget(session).await;
+                Err(call.lost())
             }
+            refused => Err(self.not_let_in(refused, user, stderr)),
         }
     }
 
-    /// The command was perhaps not begun: the session died as we spoke to it.
-    async fn not_begun(
-        &self,
-        session: &Arc<Session>,
-        place: &str,
-        error: &openssh::Error,
-        hand: Hand<'_>,
-    ) -> ActionError {
+    /// What did not answer, or was lost, is not used again.
+    async fn forget(&self, session: &Arc<Session>) {
+        self.shells.forget(session);
         self.slot.forget(session).await;
-        let fault = match error {
-            // The session was seen alive a moment ago, so the request may have got through.
-            openssh::Error::Disconnected | openssh::Error::ChildIo(_) if hand.touches() => Fault::InDoubt,
-            openssh::Error::InvalidCommand => Fault::Refused,
-            _ => Fault::Transient,
-        };
-        ActionError::new(fault, format!("{place} could not be begun: {error}"))
+    }
+
+    /// The login user is another one, or sudo refused.
+    fn not_let_in(&self, ending: Ending, user: &str, stderr: String) -> ActionError {
+        let name = &self.host.name;
+        if let Ending::WrongUser(login) = ending {
+            return ActionError::refused(format!(
+                "{name}: this must run as `{user}`, and we log in as `{login}`; say `sudo: true` for the host, or log in as `{user}`"
+            ));
+        }
+        let said = Output { code: 1, stdout: String::new(), stderr };
+        ActionError::refused(format!("{name}: sudo to `{user}` was refused: {}", said.complaint()))
     }
 }
 
-fn script_argv<'a>(name: &'a str, text: &'a str, arguments: &[&'a str]) -> Vec<Cow<'a, str>> {
-    let head = ["sh", "-c", text, name];
-    head.into_iter().chain(arguments.iter().copied()).map(Cow::Borrowed).collect()
+/// One command, and how its ends are told.
+struct Call<'a> {
+    /// Host and command, as messages begin.
+    place: String,
+    what: What<'a>,
+    limit: Duration,
+    hand: Hand<'a>,
 }
 
-fn program(argv: &[String]) -> &str {
-    argv.first().map_or("", String::as_str)
+impl Call<'_> {
+    fn ended(&self, output: Output) -> Result<Output, ActionError> {
+        let code @ (124 | 137) = output.code else { return Ok(output) };
+        let (place, seconds) = (&self.place, self.limit.as_secs().max(1));
+        let message = format!("{place} did not end within {seconds} s and was stopped (exit code {code})");
+        Err(ActionError::new(self.unless_touched(Fault::Unreachable), message))
+    }
+
+    fn lost(&self) -> ActionError {
+        let message = format!("{}: the connection was lost before the command ended", self.place);
+        ActionError::new(self.unless_touched(Fault::Transient), message)
+    }
+
+    fn no_answer(&self) -> ActionError {
+        let message = format!("{}: no answer within {} s", self.place, (self.limit + GRACE).as_secs());
+        ActionError::new(self.unless_touched(Fault::Unreachable), message)
+    }
+
+    /// The command was perhaps not begun: the session died as we spoke to it.
+    fn not_begun(&self, error: &openssh::Error) -> ActionError {
+        let fault = match error {
+            // The session was seen alive a moment ago, so the request may have got through.
+            openssh::Error::Disconnected | openssh::Error::ChildIo(_) => self.unless_touched(Fault::Transient),
+            openssh::Error::InvalidCommand => Fault::Refused,
+            _ => Fault::Transient,
+        };
+        ActionError::new(fault, format!("{} could not be begun: {error}", self.place))
+    }
+
+    /// An act whose answer is lost is in doubt, whatever the reason.
+    fn unless_touched(&self, fault: Fault) -> Fault {
+        if self.hand.touches() { Fault::InDoubt } else { fault }
+    }
 }
