@@ -5,7 +5,7 @@ packages=(postgresql openssh-server openssh-client pdns-server pdns-backend-sqli
     bind9-dnsutils curl mariadb-server nginx-light sqlite3 openssl iproute2 util-linux procps tini tmux)
 # Packages that bring a service, with the name that init knows it by.
 service_of=("postgresql:postgresql" "openssh-server:ssh" "pdns-server:pdns" "bind9:named" "mariadb-server:mariadb"
-    "nginx-light:nginx")
+    "nginx-light:nginx" "repmgr-common:repmgrd")
 policy=/usr/sbin/policy-rc.d
 policy_aside=/usr/sbin/policy-rc.d.switchback-lab
 cluster_conf=/etc/postgresql-common/createcluster.conf
@@ -14,23 +14,23 @@ to_root=()
 
 is_installed() { [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]; }
 
-missing_packages() {
-    local package wanted=("${packages[@]}")
+missing_packages() { # missing_packages [MORE…]
+    local package wanted=("${packages[@]}" "$@")
     [[ $layout == plain ]] || wanted+=(sudo)
     for package in "${wanted[@]}"; do
         is_installed "$package" || printf '%s\n' "$package"
     done
 }
 
-install_packages() {
+install_packages() { # install_packages [MORE…]
     local missing
-    mapfile -t missing < <(missing_packages)
+    mapfile -t missing < <(missing_packages "$@")
     ((${#missing[@]})) || return 0
     command -v apt-get >/dev/null ||
         fail "these Debian packages are missing and there is no apt-get to install them: ${missing[*]}"
     if ((EUID != 0)); then
         sudo -n true 2>/dev/null ||
-            fail "packages are missing; install them with: sudo $(self) packages"
+            fail "packages are missing; install them with: sudo $(self) packages${*:+ $*}"
         to_root=(sudo -n)
     fi
     say "installing ${missing[*]}"
