@@ -1,28 +1,30 @@
 # shellcheck shell=bash
 # What needs no lab: the engine with steps that do nothing, and the program's own start.
 
+# The largest comes first, so that the ratio says how much more a step takes of 10,000 than of 100.
 measure_engine() {
-    local steps line sizes=(100 1000 10000)
-    [[ $quick == no ]] || sizes=(100 1000 3000)
-    say "== the engine alone"
-    for steps in "${sizes[@]}"; do
+    local steps line round times=3 sizes=(10000 1000 100)
+    [[ $quick == no ]] || times=1 sizes=(3000 1000 100)
+    for ((round = 1; round <= times; round++)); do
+        say "== the engine alone, round $round of $times"
+        for steps in "${sizes[@]}"; do
+            rm -rf "$work/engine"
+            line=$("$bench" engine --steps "$steps" --state "$work/engine") || fail "the engine did not carry out $steps steps"
+            keep engine_own_time_a_step "${steps}_steps" ms "$(field own_ms_per_step <<<"$line")"
+            keep engine_journal_a_step "${steps}_steps" ms "$(field journal_ms_per_step <<<"$line")"
+            keep engine_disk_syncs_a_step "${steps}_steps" × "$(field syncs_per_step <<<"$line")"
+            keep engine_steps_a_second "${steps}_steps" /s "$(field steps_per_s <<<"$line")"
+            keep engine_memory_peak "${steps}_steps" MiB "$(field memory_peak_mib <<<"$line")"
+        done
         rm -rf "$work/engine"
-        line=$("$bench" engine --steps "$steps" --state "$work/engine")
-        keep "engine_own_a_step,_$steps" switchback ms "$(field own_ms_per_step <<<"$line")"
-        keep "engine_journal_a_step,_$steps" switchback ms "$(field journal_ms_per_step <<<"$line")"
-        keep "engine_steps_a_second,_$steps" switchback /s "$(field steps_per_s <<<"$line")"
-        keep "engine_memory,_$steps" switchback MiB "$(field memory_peak_mib <<<"$line")"
-    done
-    for _ in 1 2 3; do
-        rm -rf "$work/engine"
-        line=$("$bench" engine --steps 10000 --resume --state "$work/engine")
-        keep "resume_10000_events_until_next" switchback ms "$(field ms <<<"$line")"
+        line=$("$bench" engine --steps 10000 --resume --state "$work/engine") || fail "the engine did not resume"
+        keep resume_of_10000_events_until_next switchback ms "$(field ms <<<"$line")"
     done
     rm -rf "$work/engine"
 }
 
 measure_program() {
-    local round began index
+    local index
     say "== the program's start"
     mkdir -p "$work/program"
     cat >"$work/program/switchback.yaml" <<'ESTATE'
@@ -38,17 +40,17 @@ ESTATE
         done
     } >"$work/program/thousand.yaml"
     "$switchback" --estate "$work/program/switchback.yaml" check "$work/program/thousand.yaml" >"$work/log" 2>&1 || fail "check: $(tail -n 5 "$work/log")"
-    for ((round = 0; round < 11; round++)); do
-        keep version switchback ms "$(timed "$switchback" --version)"
-        keep check_of_1000_steps switchback ms "$(timed "$switchback" --estate "$work/program/switchback.yaml" check "$work/program/thousand.yaml")"
-    done
+    spawned version --version
+    spawned check_of_1000_steps --estate "$work/program/switchback.yaml" check "$work/program/thousand.yaml"
 }
 
-# timed COMMAND…: milliseconds with one decimal, the shell's own fork in it.
-timed() {
-    local began
-    began=$(now_us)
-    "$@" >"$work/timed" 2>&1
-    local took=$(($(now_us) - began))
-    printf '%d.%d' $((took / 1000)) $((took % 1000 / 100))
+# spawned TOPIC ARGUMENTS…: the program with these, without a shell, and in turn one that does nothing: what any start takes.
+spawned() {
+    local topic=$1 program nothing
+    shift
+    "$bench" spawn --rounds 11 -- "$switchback" "$@" >"$work/spawned" || fail "$topic could not be measured"
+    while read -r program nothing; do
+        keep "$topic" switchback ms "$program"
+        keep start_of_a_program_that_does_nothing /bin/true ms "$nothing"
+    done <"$work/spawned"
 }

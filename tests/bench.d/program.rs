@@ -1,9 +1,10 @@
-//! What `tests/bench` measures with: the hand-written script that Switchback is held against, the engine without a world, and the
-//! table. `tests/bench` itself is the order in which they are called.
+//! What `tests/bench` measures with: the hand-written script that Switchback is held against, the engine without a world, the
+//! start of a program, and the table. `tests/bench` itself is the order in which they are called.
 #![expect(clippy::print_stderr, reason = "a program of the bench talks to the terminal")]
 
 mod engine;
 mod floor;
+mod spawn;
 mod table;
 
 use clap::Parser;
@@ -15,6 +16,8 @@ enum Command {
     Floor(floor::Floor),
     /// Carries out steps that do nothing, with a journal on disk.
     Engine(engine::Engine),
+    /// Starts a program over and over, and says how long each took.
+    Spawn(spawn::Spawn),
     /// Reads figures, one a line, and prints medians, ranges and ratios.
     Table(table::Table),
 }
@@ -24,6 +27,7 @@ async fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Floor(floor) => floor.run().await,
         Command::Engine(engine) => engine.run().await,
+        Command::Spawn(spawn) => spawn.run(),
         Command::Table(table) => table.run(),
     };
     match done {

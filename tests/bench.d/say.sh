@@ -19,9 +19,6 @@ field() { sed -n "s/.*\"$1\": \{0,1\}\([0-9.]*\).*/\1/p" | head -n 1; }
 
 now_us() { printf '%s' "${EPOCHREALTIME/./}"; }
 
-# ms_since MICROSECONDS
-ms_since() { printf '%d' $((($(now_us) - $1) / 1000)); }
-
 lab_up() {
     say "== the lab"
     lab_is_up=yes

@@ -3,16 +3,25 @@
 
 measure_steps() {
     local few=2
+    need_time
     say "== steps on hosts"
     steps_on 1 50 5
     if [[ $quick == yes ]]; then steps_on 12 10 "$few"; else steps_on 50 10 "$few"; fi
 }
 
-# steps_on HOSTS MANY FEW: runs both numbers of steps; what the difference takes is what steps take without connecting.
+# GNU time, which tells what memory a program had at most.
+need_time() { [[ -x /usr/bin/time ]] || tests/lab/lab packages time >&2; }
+
+# measured COMMAND…: keeps what GNU time says of it.
+measured() { /usr/bin/time -v -o "$work/time" "$@"; }
+
+# steps_on HOSTS MANY FEW: runs both numbers of steps; what the difference takes is what steps take without connecting, and what is left
+# of the whole is what connecting, starting and ending take.
 steps_on() {
-    local hosts=$1 many=$2 few=$3 who round count began took=() memory
+    local hosts=$1 many=$2 few=$3 who round count began took=() memory topic
     local runners=(switchback bash)
     [[ $want_ansible == no ]] || runners+=(ansible)
+    topic="steps,_$hosts×$many"
     write_estate "$hosts"
     for ((round = 0; round < (rounds + 1) / 2; round++)); do
         for who in "${runners[@]}"; do
@@ -22,13 +31,13 @@ steps_on() {
                 "steps_by_$who" "$hosts" "$count"
                 took+=("$(($(now_us) - began))")
             done
-            keep "steps,_${hosts}_hosts_each,_without_connecting" "$who" ms/step \
+            keep "$topic,_a_step" "$who" ms \
                 "$(awk -v us=$((took[1] - took[0])) -v n=$((many - few)) 'BEGIN { printf "%.2f", us / n / 1000 }')"
-            keep "steps,_${hosts}_hosts_×_$many,_all_of_it" "$who" ms $((took[1] / 1000))
-            if [[ $who == switchback ]]; then
-                memory=$(sed -n 's/.*Maximum resident set size.*: //p' "$work/time" 2>/dev/null)
-                [[ -z $memory ]] || keep "steps,_${hosts}_hosts,_memory" switchback MiB "$(awk -v kib="$memory" 'BEGIN { printf "%.1f", kib / 1024 }')"
-            fi
+            keep "$topic,_connecting" "$who" ms \
+                "$(awk -v few="${took[0]}" -v many="${took[1]}" -v n="$few" -v m="$many" 'BEGIN { printf "%.0f", (few - n * (many - few) / (m - n)) / 1000 }')"
+            keep "$topic,_all_of_it" "$who" ms $((took[1] / 1000))
+            memory=$(sed -n 's/.*Maximum resident set size.*: //p' "$work/time")
+            keep "$topic,_memory_of_its_largest_process" "$who" MiB "$(awk -v kib="$memory" 'BEGIN { printf "%.1f", kib / 1024 }')"
         done
     done
 }
@@ -53,7 +62,7 @@ write_estate() {
 
 # On one host look and act: a look that says no, the act, a look that sees it. On many hosts the act alone.
 steps_by_switchback() {
-    local hosts=$1 count=$2 index measured=() what='run: ["true"]'
+    local hosts=$1 count=$2 index what='run: ["true"]'
     rm -rf "$work.marks" && mkdir -m 1777 "$work.marks"
     {
         printf 'runbook: steps\nformat: 1\ntitle: Steps\nmodes: [planned]\nphases:\n'
@@ -63,27 +72,34 @@ steps_by_switchback() {
             printf '      - id: act\n        for_each: host\n        do: {host.command: {%s, repeat: safe}}\n' "$what"
         done
     } >"$work/steps/steps.yaml"
-    [[ ! -x /usr/bin/time ]] || measured=(/usr/bin/time -v -o "$work/time")
-    "${measured[@]}" "$switchback" --estate "$work/steps/switchback.yaml" --state "$work/steps/state" run "$work/steps/steps.yaml" --yes --no-input >"$work/log" 2>&1 ||
+    measured "$switchback" --estate "$work/steps/switchback.yaml" --state "$work/steps/state" run "$work/steps/steps.yaml" --yes --no-input >"$work/log" 2>&1 ||
         fail "steps: $(tail -n 5 "$work/log")"
 }
 
+# A script of its own, so that its memory is its own.
 steps_by_bash() {
-    local count=$2 index name line
+    local count=$2
     rm -rf "$work/mux" && mkdir "$work/mux"
-    while read -r name line; do
-        local address=${line#ansible_host=}
-        address=${address%% *}
-        (
-            options=(-o ControlPath="$work/mux/$name" -o UserKnownHostsFile="$LAB_KNOWN_HOSTS" -o StrictHostKeyChecking=yes -i "$LAB_KEY" -p "$LAB_SSH_PORT")
-            ssh "${options[@]}" -o ControlMaster=yes -o ControlPersist=60 -f -N "$LAB_USER@$address"
-            for ((index = 0; index < count; index++)); do
-                ssh "${options[@]}" "$LAB_USER@$address" true </dev/null
-            done
-            ssh "${options[@]}" -O exit "$LAB_USER@$address" 2>/dev/null
-        ) &
-    done <"$work/hosts"
-    wait
+    cat >"$work/steps.sh" <<SCRIPT
+while read -r name address _; do
+    address=\${address#ansible_host=}
+    (
+        options=(-o ControlPath=$work/mux/\$name -o UserKnownHostsFile=$LAB_KNOWN_HOSTS -o StrictHostKeyChecking=yes -i $LAB_KEY -p $LAB_SSH_PORT)
+        # sshd turns some away when many come at once.
+        for try in 1 2 3 4 5; do
+            ssh "\${options[@]}" -o ControlMaster=yes -o ControlPersist=60 -f -N "$LAB_USER@\$address" && break
+            sleep 0.\$try
+        done
+        for ((index = 0; index < $count; index++)); do
+            ssh "\${options[@]}" "$LAB_USER@\$address" true </dev/null || exit 1
+        done
+        ssh "\${options[@]}" -O exit "$LAB_USER@\$address" 2>/dev/null || true
+    ) &
+    pids+=(\$!)
+done <$work/hosts
+for pid in "\${pids[@]}"; do wait "\$pid" || exit 1; done
+SCRIPT
+    measured bash "$work/steps.sh" >"$work/log" 2>&1 || fail "bash: $(tail -n 5 "$work/log")"
 }
 
 steps_by_ansible() {
@@ -93,5 +109,5 @@ steps_by_ansible() {
         for ((index = 0; index < count; index++)); do printf '    - {name: step %d, command: "true"}\n' "$index"; done
     } >"$work/steps.play.yaml"
     rm -rf "$work/cp"
-    ANSIBLE_CONFIG=$work/ansible.cfg "$ansible" -i "$work/hosts" "$work/steps.play.yaml" >"$work/ansible.log" 2>&1 || fail "ansible: $(tail -n 5 "$work/ansible.log")"
+    ANSIBLE_CONFIG=$work/ansible.cfg measured "$ansible" -i "$work/hosts" "$work/steps.play.yaml" >"$work/ansible.log" 2>&1 || fail "ansible: $(tail -n 5 "$work/ansible.log")"
 }
