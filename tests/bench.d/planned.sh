@@ -6,8 +6,14 @@ measure_planned() {
     [[ $want_ansible == no ]] || movers+=(ansible)
     for ((round = 1; round <= rounds; round++)); do
         say "== planned switch-over, round $round of $rounds"
-        for who in "${movers[@]}"; do
-            planned_once "$who" "$there"
+        for who in $(in_turn "$round" "${movers[@]}"); do
+            under_load planned_outage "$who" postgres "planned_by_$who" "$there"
+            if [[ $who == switchback ]]; then
+                where_time_goes inside_the_outage
+            else
+                # The script and the playbook do not bring the old primary back.
+                "$switchback" run rejoin --yes --no-input >"$work/log" 2>&1 || fail "rejoin after $who: $(tail -n 5 "$work/log")"
+            fi
             swap=$here here=$there there=$swap
         done
     done
@@ -15,37 +21,50 @@ measure_planned() {
     [[ $here == dallas ]] || "$switchback" failover --to dallas --yes --no-input >"$work/log" 2>&1 || fail "$(tail -n 5 "$work/log")"
 }
 
-# planned_once WHO SITE: the client whose resolver forgets at once, and beside it one whose resolver keeps the TTL.
-planned_once() {
-    local who=$1 to=$2 letter=a report
-    [[ $to == dallas ]] || letter=b
-    tests/lab/lab client start bench
-    tests/lab/lab client start bench-ttl --keep-ttl
+# in_turn ROUND WHO…: in which order. Of an even number each would always move the same way, so their turns move on by one each round.
+in_turn() {
+    local round=$1 all=("${@:2}") from=0
+    ((${#all[@]} % 2)) || from=$(((round - 1) % ${#all[@]}))
+    printf '%s\n' "${all[@]:from}" "${all[@]:0:from}"
+}
+
+database_at() { if [[ $1 == dallas ]]; then printf a-db; else printf b-db; fi; }
+
+planned_by_switchback() {
+    "$switchback" failover --to "$1" --yes --no-input --format json >"$work/run.json" 2>"$work/log" ||
+        fail "switchback: $(tail -n 5 "$work/log" "$work/run.json")"
+}
+
+planned_by_floor() {
+    local letter=a
+    [[ $1 == dallas ]] || letter=b
+    "$bench" floor --to "$letter" >"$work/log" 2>&1 || fail "floor: $(tail -n 5 "$work/log")"
+}
+
+planned_by_ansible() { if [[ $1 == dallas ]]; then play_planned a; else play_planned b; fi; }
+
+# under_load TOPIC WHO DATABASE COMMAND…: while the command moves the database, one client writes whose resolver forgets at once, and beside
+# it one whose resolver keeps the TTL. What counts is the longest gap that each sees; a lost write, or one on both sides, ends the bench.
+under_load() {
+    local topic=$1 who=$2 database=$3 client report
+    shift 3
+    tests/lab/lab client start bench --database "$database"
+    tests/lab/lab client start bench-ttl --database "$database" --keep-ttl
     sleep 1
-    case $who in
-        switchback) "$switchback" failover --to "$to" --yes --no-input --format json >"$work/run.json" 2>"$work/log" || fail "switchback: $(tail -n 5 "$work/log" "$work/run.json")" ;;
-        floor) "$bench" floor --to "$letter" >"$work/log" 2>&1 || fail "floor: $(tail -n 5 "$work/log")" ;;
-        ansible) play_planned "$letter" ;;
-    esac
+    "$@"
     sleep 2.5
     for client in bench bench-ttl; do
         tests/lab/lab client stop "$client"
         report=$(tests/lab/lab client report "$client" --json)
         [[ $(tr -d ' \n' <<<"$report") == *'"missing":[],"both":[]'* ]] || fail "$who lost a write: $report"
-        [[ $client == bench ]] && keep planned_outage "$who" ms "$(tr -d '\n' <<<"$report" | field longest_gap_ms)"
-        [[ $client == bench ]] || keep planned_outage_client_keeps_ttl_2s "$who" ms "$(tr -d '\n' <<<"$report" | field longest_gap_ms)"
+        report=$(tr -d '\n' <<<"$report" | field longest_gap_ms)
+        if [[ $client == bench ]]; then keep "$topic" "$who" ms "$report"; else keep "${topic}_client_keeps_ttl_2s" "$who" ms "$report"; fi
     done
-    if [[ $who == switchback ]]; then
-        where_time_goes
-    else
-        # Neither of the others brings the old primary back.
-        "$switchback" run rejoin --yes --no-input >"$work/log" 2>&1 || fail "rejoin after $who: $(tail -n 5 "$work/log")"
-    fi
 }
 
 # What each step of the outage took, from the run's own events: from the fence's intention to the last redirection.
-where_time_goes() {
-    python3 - "$work/run.json" >>"$figures" <<'PY'
+where_time_goes() { # where_time_goes TOPIC
+    python3 - "$work/run.json" "$1" >>"$figures" <<'PY'
 import json, sys
 events = [json.loads(line) for line in open(sys.argv[1])]
 last, inside = None, False
@@ -58,7 +77,7 @@ for event in events:
             break
         what = "look" if kind == "looked" else "act"
         name = step.split("/")[1] + ("-" + step.split("/")[2] if step.startswith("redirect") else "")
-        print(f"inside_the_outage {name}:{what} ms {event['elapsed_ms'] - last}")
+        print(f"{sys.argv[2]},_{name}:{what} switchback ms {event['elapsed_ms'] - last}")
     last = event.get("elapsed_ms", last)
 PY
 }
