@@ -4,14 +4,17 @@
 measure_planned() {
     local round here=dallas there=nuremberg who swap movers=(switchback floor)
     [[ $want_ansible == no ]] || movers+=(ansible)
+    [[ $want_peers == no ]] || movers+=(repmgr)
+    [[ $want_peers == no ]] || prepare_repmgr a-db b-db
     for ((round = 1; round <= rounds; round++)); do
         say "== planned switch-over, round $round of $rounds"
         for who in $(in_turn "$round" "${movers[@]}"); do
+            [[ $who != repmgr ]] || repmgr_registers "$(database_at "$here")" "$(database_at "$there")"
             under_load planned_outage "$who" postgres "planned_by_$who" "$there"
             if [[ $who == switchback ]]; then
                 where_time_goes inside_the_outage
             else
-                # The script and the playbook do not bring the old primary back.
+                # The script and the playbook do not bring the old primary back, and repmgr does it in its own way.
                 "$switchback" run rejoin --yes --no-input >"$work/log" 2>&1 || fail "rejoin after $who: $(tail -n 5 "$work/log")"
             fi
             swap=$here here=$there there=$swap
@@ -42,6 +45,8 @@ planned_by_floor() {
 }
 
 planned_by_ansible() { if [[ $1 == dallas ]]; then play_planned a; else play_planned b; fi; }
+
+planned_by_repmgr() { repmgr_moves "$(database_at "$1")"; }
 
 # under_load TOPIC WHO DATABASE COMMAND…: while the command moves the database, one client writes whose resolver forgets at once, and beside
 # it one whose resolver keeps the TTL. What counts is the longest gap that each sees; a lost write, or one on both sides, ends the bench.
