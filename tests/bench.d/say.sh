@@ -52,6 +52,8 @@ interpreter_python = /usr/bin/python3
 forks = 50
 [ssh_connection]
 pipelining = True
+# sshd turns some away when fifty hosts at four addresses are connected to at once.
+retries = 3
 ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=$LAB_KNOWN_HOSTS -o StrictHostKeyChecking=yes
 control_path_dir = $work/cp
 CONFIG

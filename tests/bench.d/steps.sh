@@ -55,8 +55,9 @@ write_estate() {
     } >"$work/steps/switchback.yaml"
     : >"$work/hosts"
     for ((index = 0; index < hosts; index++)); do
-        printf 'h%d ansible_host=%s ansible_port=%s ansible_user=%s ansible_ssh_private_key_file=%s\n' "$index" "${addresses[index % 4]}" \
-            "$LAB_SSH_PORT" "$LAB_USER" "$LAB_KEY" >>"$work/hosts"
+        # A connection each, as on hosts of their own: Ansible would share those to one address, and sshd bounds what goes through one.
+        printf 'h%d ansible_host=%s ansible_port=%s ansible_user=%s ansible_ssh_private_key_file=%s ansible_control_path=%s\n' "$index" \
+            "${addresses[index % 4]}" "$LAB_SSH_PORT" "$LAB_USER" "$LAB_KEY" "$work/cp/h$index" >>"$work/hosts"
     done
 }
 
@@ -108,6 +109,6 @@ steps_by_ansible() {
         printf -- '- hosts: all\n  gather_facts: false\n  tasks:\n'
         for ((index = 0; index < count; index++)); do printf '    - {name: step %d, command: "true"}\n' "$index"; done
     } >"$work/steps.play.yaml"
-    rm -rf "$work/cp"
+    rm -rf "$work/cp" && mkdir -m 700 "$work/cp"
     ANSIBLE_CONFIG=$work/ansible.cfg measured "$ansible" -i "$work/hosts" "$work/steps.play.yaml" >"$work/ansible.log" 2>&1 || fail "ansible: $(tail -n 5 "$work/ansible.log")"
 }
