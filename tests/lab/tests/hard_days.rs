@@ -196,3 +196,35 @@ fn a_standby_that_was_promoted_by_hand_is_refused_until_a_person_says_that_it_is
         lab(&["ssh", "b-db", &format!("cat {data}.switchback/replaced-*/PG_VERSION; ls {data}.switchback/kept")]);
     assert!(kept.contains("before-rejoin-2-"), "{kept}");
 }
+
+#[test]
+fn a_recovery_to_a_point_in_time_at_the_old_primary_is_no_fence() {
+    let mut lab_ = Lab::fresh();
+    lab_.client_starts();
+    lab_.sql("a-db", "checkpoint");
+    let folder = lab_.estate.with_file_name("a-db").join("data");
+    let hold = folder.with_file_name("archive-is-awaited");
+    std::fs::write(&hold, "").expect("written");
+    // Somebody recovers the primary from an archive: it can be read all the while, and takes writes when it has come to
+    // the end.
+    let restore =
+        format!("case %f in *.history) ;; *) while [ -e {} ]; do sleep 0.1; done ;; esac; false", hold.display());
+    lab_.sql("a-db", &format!("alter system set restore_command = '{restore}'"));
+    lab(&["kill9", "a-db"]);
+    std::fs::write(folder.join("recovery.signal"), "").expect("written");
+    lab(&["pg-start", "a-db"]);
+    assert_eq!(lab_.is_primary("a-db"), Some(false), "it is to be in recovery");
+    std::thread::sleep(Duration::from_secs(6));
+
+    let order = [&EMERGENCY[..], &["nuremberg", "--input", "from=dallas"]].concat();
+    lab_.ok(&order);
+    assert_eq!((lab_.is_primary("a-db"), lab_.is_primary("b-db")), (None, Some(true)));
+    std::fs::remove_file(&hold).expect("removed");
+    std::thread::sleep(Duration::from_secs(2));
+    lab(&["pg-start", "a-db"]);
+    assert_eq!(lab_.is_primary("a-db"), Some(false), "it went on with its recovery, to its end");
+    lab_.ok(&["run", "rejoin", "--input", "site=dallas", "--yes"]);
+    lab_.is_at_rest("b-db", "a-db");
+    assert!(!folder.join("recovery.signal").exists(), "a promotion would go on with the recovery of before");
+    assert_eq!(lab_.client_stops().both, Vec::<Value>::new(), "both sites took writes");
+}

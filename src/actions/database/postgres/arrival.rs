@@ -240,6 +240,7 @@ mod tests {
     use super::*;
     use crate::actions::database::postgres::control_data;
     use crate::actions::database::postgres::disk::{self, Data};
+    use crate::actions::database::postgres::server::tests::standby;
 
     #[test]
     fn an_account_is_read() {
@@ -250,35 +251,13 @@ mod tests {
         assert_eq!(read("records=0\ncommits=0\nlsn=\ntotal=\nfirst=\nlast=\n", 16 << 20), Account::default());
     }
 
-    fn server(timeline: u32, position: u64) -> Server {
-        Server {
-            in_recovery: true,
-            system_identifier: "1".to_owned(),
-            started: 1,
-            version: 150_004,
-            position: Lsn(position),
-            received: None,
-            replayed: Some(Lsn(position)),
-            timeline,
-            streaming: false,
-            sender: None,
-            told_to_follow: Some(false),
-            leader: None,
-            replay_paused: false,
-            replay_age_ms: None,
-            latest_end: None,
-            port: 5432,
-            last_commit: None,
-        }
-    }
-
     #[test]
     fn two_in_recovery_are_compared_on_one_timeline_only() {
         let compare = |old: Server, new: Server| both_in_recovery(("a", &old), ("b", &new));
-        assert!(matches!(compare(server(1, 100), server(1, 100)), Arrival::All(_)));
-        assert!(matches!(compare(server(1, 108), server(1, 100)), Arrival::NotYet(_)));
+        assert!(matches!(compare(standby(1, 100), standby(1, 100)), Arrival::All(_)));
+        assert!(matches!(compare(standby(1, 108), standby(1, 100)), Arrival::NotYet(_)));
         // It was promoted, took writes and was fenced; the other has more, of another past.
-        assert!(matches!(compare(server(2, 100), server(1, 900)), Arrival::Unknown(_)));
+        assert!(matches!(compare(standby(2, 100), standby(1, 900)), Arrival::Unknown(_)));
     }
 
     #[test]

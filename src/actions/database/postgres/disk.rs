@@ -96,6 +96,13 @@ impl Cluster {
         self.control.timeline.max(self.control.min_recovery_timeline)
     }
 
+    /// Whether its server, where one runs in recovery, was started as a standby and so stays in recovery until it is
+    /// promoted. With `recovery.signal` it takes writes by itself once it has come to the end of what it recovers,
+    /// also where the other signal was written since.
+    pub fn stays_in_recovery(&self) -> bool {
+        self.standby_signal && !self.recovery_signal
+    }
+
     /// Whether a start would come up in recovery, following nobody on its own account.
     pub fn starts_read_only(&self) -> bool {
         self.standby_signal

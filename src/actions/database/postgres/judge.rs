@@ -44,6 +44,9 @@ pub fn doubt_that_it_followed(member: &Member, seen: &Seen) -> Result<Option<Str
         return Ok(None);
     }
     let standing = standing(member, seen)?;
+    if seen.server.is_ok() && seen.cluster().is_some_and(|cluster| !cluster.stays_in_recovery()) {
+        return Ok(Some(format!("{}, and not as a standby", standing.summary)));
+    }
     Ok((standing.role != Role::Standby).then_some(standing.summary))
 }
 
@@ -121,9 +124,9 @@ fn of_disk(cluster: &Cluster, role: Role) -> Standing {
 pub fn fence(member: &Member, seen: &Seen) -> Result<Option<Fence>, ActionError> {
     let name = member.name();
     match (&seen.server, seen.cluster()) {
-        (Ok(server), _) if server.in_recovery => {
-            let evidence = Evidence::new(format!("{name} is in recovery, on timeline {}", server.timeline));
-            Ok(Some(Fence::Proven(evidence.with("how", "in_recovery").with("timeline", server.timeline))))
+        (Ok(server), cluster) if server.in_recovery => {
+            let disk = cluster.ok_or_else(|| why_no_cluster(member, seen));
+            Ok(Some(of_recovering(name, server, disk)))
         }
         (Ok(server), Some(_)) => {
             let sentence = format!(
@@ -142,6 +145,33 @@ pub fn fence(member: &Member, seen: &Seen) -> Result<Option<Fence>, ActionError>
             Err(_) => Ok(None),
             Ok(_) => Ok(Some(Fence::Unprovable(why_no_cluster(member, seen)))),
         },
+    }
+}
+
+/// Recovery seen at a server proves that it takes no writes only while nothing ends it: a server that recovers to a
+/// point in time answers, too, and takes writes as soon as it is there. The error says why the disk was not seen.
+fn of_recovering(name: &str, server: &Server, disk: Result<&Cluster, String>) -> Fence {
+    let timeline = server.timeline;
+    let why = match disk {
+        Ok(cluster) if !cluster.stays_in_recovery() => {
+            return Fence::Open(Evidence::new(format!(
+                "{name} is in recovery on timeline {timeline}, and not as a standby: where that recovery ends it takes writes \
+                 → shut down, and any start comes up read-only"
+            )));
+        }
+        Ok(_) => None,
+        // Only a standby receives; what recovers to a point in time reads from an archive.
+        Err(_) if server.streaming => None,
+        Err(why) => Some(why),
+    };
+    match why {
+        None => {
+            let evidence = Evidence::new(format!("{name} is in recovery, on timeline {timeline}"));
+            Fence::Proven(evidence.with("how", "in_recovery").with("timeline", timeline))
+        }
+        Some(why) => Fence::Unprovable(format!(
+            "{name} is in recovery and receives from nobody, and whether it stays in recovery is not to be seen: {why}"
+        )),
     }
 }
 
@@ -164,7 +194,7 @@ fn of_cluster(name: &str, cluster: &Cluster) -> Fence {
     let (control, words) = (&cluster.control, cluster.control.state.words());
     match &cluster.running {
         Some(running)
-            if control.state == ClusterState::InArchiveRecovery && cluster.standby_signal && !running.frozen =>
+            if control.state == ClusterState::InArchiveRecovery && cluster.stays_in_recovery() && !running.frozen =>
         {
             let evidence = Evidence::new(format!("{name} runs in recovery, as its control data says"));
             Fence::Proven(evidence.with("how", "in_recovery").with("timeline", cluster.timeline()))
@@ -206,5 +236,45 @@ fn token(cluster: &Cluster, evidence: Evidence) -> Evidence {
     match cluster.end() {
         Some(end) => evidence.with("end", end.to_string()),
         None => evidence,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::database::postgres::server::tests::standby;
+    use crate::actions::database::postgres::{control_data, disk};
+
+    fn cluster(fields: &str, state: &str) -> Cluster {
+        let control = control_data::tests::PRINTED
+            .replace("state:               shut down", &format!("state:               {state}"));
+        match disk::parse(&format!("data=found\nversion=15\n{fields}== control\n{control}")).expect("a disk").data {
+            Data::Found(cluster) => cluster,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn recovery_to_a_point_in_time_is_no_proof_of_a_fence() {
+        let server = standby(3, 100);
+        let judged = |fields| of_recovering("a-db", &server, Ok(&cluster(fields, "in archive recovery")));
+        assert!(matches!(judged("standby_signal=yes\n"), Fence::Proven(_)));
+        for fields in ["", "recovery_signal=yes\n", "standby_signal=yes\nrecovery_signal=yes\n"] {
+            assert!(matches!(judged(fields), Fence::Open(_)), "{fields}");
+        }
+        // Its disk is not seen: whoever receives is a standby, of any other it is not known.
+        let unseen = |server: &Server| of_recovering("a-db", server, Err("no route".to_owned()));
+        assert!(matches!(unseen(&Server { streaming: true, ..server.clone() }), Fence::Proven(_)));
+        assert!(matches!(unseen(&server), Fence::Unprovable(why) if why.contains("no route")));
+    }
+
+    #[test]
+    fn nor_is_it_where_the_server_does_not_answer() {
+        let running = "running=406\nstarted=1795236068\nport=5432\nprocess=S\n";
+        let judged = |fields: &str| of_cluster("a-db", &cluster(&format!("{running}{fields}"), "in archive recovery"));
+        assert!(matches!(judged("standby_signal=yes\n"), Fence::Proven(_)));
+        assert!(matches!(judged("recovery_signal=yes\n"), Fence::Open(_)));
+        // Its signal was written while it ran, and it never read it.
+        assert!(matches!(judged("standby_signal=yes\nrecovery_signal=yes\n"), Fence::Open(_)));
     }
 }

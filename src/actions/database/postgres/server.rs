@@ -124,3 +124,31 @@ impl Server {
         Some(known.since(self.replayed.unwrap_or_default()))
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// One that follows nobody and has replayed all that it has.
+    pub fn standby(timeline: u32, position: u64) -> Server {
+        Server {
+            in_recovery: true,
+            system_identifier: "1".to_owned(),
+            started: 1,
+            version: 150_004,
+            position: Lsn(position),
+            received: None,
+            replayed: Some(Lsn(position)),
+            timeline,
+            streaming: false,
+            sender: None,
+            told_to_follow: Some(false),
+            leader: None,
+            replay_paused: false,
+            replay_age_ms: None,
+            latest_end: None,
+            port: 5432,
+            last_commit: None,
+        }
+    }
+}

@@ -15,8 +15,10 @@ elif [ "$following" = before ] && [ -s "$state/detached" ]; then
     rm -f "$state/detached"
 else
     tell "$data" "primary_conninfo = $conninfo" "primary_slot_name = $slot"
-    # It follows: what it was before the fence or the detachment is of the past.
+    # It follows: what it was before the fence or the detachment is of the past, and so is a recovery to a point in time,
+    # which would be gone on with after a promotion.
     rm -f "$state/fenced" "$state/detached"
+    [ -n "$(postmaster)" ] || rm -f "$data/recovery.signal"
 fi
 if pid=$(postmaster); then
     note_log "$pid"
