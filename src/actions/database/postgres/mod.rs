@@ -26,6 +26,8 @@ mod member;
 mod on_lab;
 #[cfg(test)]
 mod on_log;
+#[cfg(test)]
+mod on_scripts;
 mod preparation;
 mod programs;
 mod promotion;

@@ -6,12 +6,12 @@ stop=$4 force=$5
 if [ "$force" = yes ]; then [ -d "$state" ] || mkdir "$state" 2>/dev/null; else make_state; fi
 if [ -d "$state" ] && [ ! -f "$state/fenced" ] && [ ! -f "$data/standby.signal" ]; then
     # For the way back; not where it is a standby already, which has none.
-    told_lines >"$state/fenced.new"
-    mv "$state/fenced.new" "$state/fenced"
+    keep_told "$state/fenced" || [ "$force" = yes ] || fail "$state/fenced cannot be written"
 fi
 pid=$(postmaster) && [ -d "$state" ] && note_log "$pid"
 be_standby "$data"
-[ "$(told_lines)" = "primary_conninfo = ''" ] || tell "$data" "primary_conninfo = ''"
+# Whom it would follow is not what keeps it from taking writes: an emergency does not wait for room on the disk.
+[ "$(told_lines)" = "primary_conninfo = ''" ] || (tell "$data" "primary_conninfo = ''") || [ "$force" = yes ] || exit
 if [ "$stop" != 0 ] && [ -n "$pid" ]; then
     [ "$(process "$pid")" = T ] || kill -INT "$pid"
     polls=$((stop * 100))

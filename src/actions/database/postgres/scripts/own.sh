@@ -23,18 +23,28 @@ postmaster() {
     printf '%s' "$pid"
 }
 cluster_state() { "$bin/pg_controldata" -D "$data" | sed -n 's/^Database cluster state: *//p'; }
-# The lines that say whom a standby follows, as they are.
-told_lines() { grep '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "${1:-$auto}" 2>/dev/null; }
-# tell DIRECTORY [LINE...]: those lines replaced by these, on disk before it returns.
+# The lines that say whom a standby follows, as they are; that there are none is no failure.
+told_lines() {
+    from=${1:-$auto}
+    [ -e "$from" ] || return 0
+    grep '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$from" || [ $? = 1 ]
+}
+# keep_told FILE: those lines, written down there; all of them or nothing.
+keep_told() { told_lines >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"; }
+# tell DIRECTORY [LINE...]: those lines replaced by these, on disk before it returns. The settings of others are in the same
+# file: it is replaced only by one that is whole.
 tell() {
-    where=$1
+    settings=$1/postgresql.auto.conf where=$1
     shift
-    grep -v '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$where/postgresql.auto.conf" \
-        >"$where/postgresql.auto.conf.switchback" 2>/dev/null
-    for told; do printf '%s\n' "$told"; done >>"$where/postgresql.auto.conf.switchback"
-    sync "$where/postgresql.auto.conf.switchback" &&
-        mv -f "$where/postgresql.auto.conf.switchback" "$where/postgresql.auto.conf" && sync "$where" ||
-        fail "$where/postgresql.auto.conf cannot be written"
+    rm -f "$settings.switchback"
+    : >"$settings.switchback" || fail "$settings cannot be written"
+    if [ -e "$settings" ]; then
+        grep -v '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$settings" >"$settings.switchback" || [ $? = 1 ] ||
+            fail "$settings cannot be written"
+    fi
+    for told; do printf '%s\n' "$told" >>"$settings.switchback" || fail "$settings cannot be written"; done
+    sync "$settings.switchback" && mv -f "$settings.switchback" "$settings" && sync "$where" ||
+        fail "$settings cannot be written"
 }
 # Any start from now on comes up read-only.
 be_standby() { : >"$1/standby.signal" && sync "$1/standby.signal" "$1" || fail "$1/standby.signal cannot be written"; }
@@ -44,7 +54,7 @@ make_state() {
 # Where the server talks to, so that it goes on talking there when we start it.
 note_log() {
     log=$(readlink "/proc/$1/fd/2")
-    case $log in /*) [ ! -f "$log" ] || printf '%s' "$log" >"$state/log" ;; esac
+    case $log in /*) [ ! -f "$log" ] || { printf '%s' "$log" >"$state/log.new" && mv -f "$state/log.new" "$state/log"; } ;; esac
 }
 # Configuration, and whatever else in a data directory is not PostgreSQL's own: a rewind or a copy would replace it.
 keep_config() {

@@ -7,11 +7,12 @@ make_state
 be_standby "$data"
 if [ "$following" = nobody ]; then
     if [ "$(told_lines)" != "primary_conninfo = ''" ]; then
-        told_lines >"$state/detached"
+        keep_told "$state/detached" || fail "$state/detached cannot be written"
         tell "$data" "primary_conninfo = ''"
     fi
 elif [ "$following" = before ] && [ -s "$state/detached" ]; then
-    tell "$data" "$(cat "$state/detached")"
+    lines=$(cat "$state/detached") || fail "$state/detached cannot be read"
+    tell "$data" "$lines"
     rm -f "$state/detached"
 else
     tell "$data" "primary_conninfo = $conninfo" "primary_slot_name = $slot"

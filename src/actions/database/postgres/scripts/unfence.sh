@@ -17,8 +17,8 @@ if [ -n "$pid" ]; then
     esac
 fi
 if [ -f "$state/fenced" ]; then
-    lines=$(cat "$state/fenced")
+    lines=$(cat "$state/fenced") || fail "$state/fenced cannot be read"
     if [ -n "$lines" ]; then tell "$data" "$lines"; else tell "$data"; fi
 fi
-rm -f "$data/standby.signal" && sync "$data" && rm -f "$state/fenced"
+rm -f "$data/standby.signal" && sync "$data" && rm -f "$state/fenced" || fail "the fence in $data cannot be taken away"
 set -- "$data" "$config" "$bin" ""
