@@ -20,6 +20,8 @@ mod judge;
 mod keeping;
 mod live;
 mod member;
+#[cfg(test)]
+mod on_scripts;
 mod preparation;
 mod programs;
 mod promotion;

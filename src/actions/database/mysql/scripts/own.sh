@@ -51,8 +51,11 @@ logs() {
     done <"$index"
 }
 # What a file of the log says of transactions: `list LIST` for all before it, `gtid AT ID FLAGS` for each in it, `at` in bytes.
+# Fails where the file could not be read to its end: the last log of a server that was killed may end in half an event.
 transactions() {
-    "$reader" "$@" 2>/dev/null | awk '
+    { "$reader" "$@" 2>/dev/null || printf '\nswitchback: the reader failed\n'; } | awk '
+        { last = $0 }
+        END { if (last == "switchback: the reader failed") exit 1 }
         /^# at [0-9]+$/ { at = $3; next }
         # A list goes on over lines.
         /^#[0-9]+ .*\tGtid list \[/ { sub(/.*Gtid list \[/, ""); list = ""; listing = 1 }
@@ -87,6 +90,7 @@ marked() {
     awk -v stretches="$*" '
         BEGIN { count = split(stretches, all, " "); for (i = 1; i <= count; i++) { split(all[i], part, ":"); writer[i] = part[1]; first[i] = part[2] + 0; last[i] = part[3] + 0 } }
         $1 == "list" { print "list " substr($0, 6); next }
+        $1 == "broken" { print; next }
         { id = $3
           if (id ~ /:/) { w = id; sub(/:[0-9]+$/, "", w); n = id; sub(/.*:/, "", n) } else { w = id; sub(/-[0-9]+$/, "", w); n = id; sub(/.*-/, "", n) }
           kind = "shared"; for (i = 1; i <= count; i++) if (writer[i] == w && n + 0 >= first[i] && n + 0 <= last[i]) kind = "own"
