@@ -24,6 +24,7 @@ mod lab;
 mod looks;
 mod lost_replies;
 mod mariadb;
+mod mariadb_deaths;
 mod notices;
 mod operators;
 mod random_kills;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::cut_off;
 use super::member::{Member, Seen, StartsAs};
-use super::{freezing, judge, programs};
+use super::{freezing, judge, programs, read_lock};
 use crate::actions::database::port::Fence;
 use crate::engine::action::{ActionError, Evidence, Fault, Touch};
 use crate::runbook::bound::Mode;
@@ -76,7 +76,7 @@ async fn fence_server(member: &Member, touch: &Touch, mode: Mode) -> Result<Fenc
 
 /// Any start is read-only and without a listener; then it is stopped, whatever it takes.
 async fn seal(member: &Member, touch: &Touch) -> Result<Fence, ActionError> {
-    freezing::let_go(member).await;
+    read_lock::let_go(member).await;
     let disk = member.disk().await?;
     let scheduler = disk.scheduler_before.unwrap_or(disk.scheduler);
     member.starts_as(touch, StartsAs::Sealed, scheduler).await?;

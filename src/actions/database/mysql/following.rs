@@ -7,7 +7,7 @@ use super::live::Session;
 use super::member::{Member, StartsAs};
 use super::server::{self, Receiving};
 use super::versions::Words;
-use super::{freezing, rewinding, way};
+use super::{read_lock, rewinding, way};
 use crate::actions::database::port::{By, Way};
 use crate::base::secret::Secret;
 use crate::engine::action::{ActionError, Evidence, Touch};
@@ -83,8 +83,9 @@ async fn tell(member: &Member, leader: &Member, touch: &Touch) -> Result<u64, Ac
         )));
     }
     member.enable(touch).await?;
-    freezing::let_go(member).await;
+    read_lock::let_go(member).await;
     let session = member.link.apart().await?;
+    read_lock::end_of_others(&session, touch).await?;
     let words = session.words();
     for statement in words.read_only {
         session.touch(touch, statement, &[], SQL_MAX).await?;

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use super::gtid::Gtids;
 use super::live::{LookSql, Session};
 use super::member::{Member, StartsAs};
+use super::read_lock::{self, Held, NO_SUCH_SESSION};
+use super::rows;
 use super::server::{self, Server};
 use crate::engine::action::{ActionError, Evidence, Fault, Touch};
 use crate::runbook::bound::Mode;
@@ -28,8 +30,8 @@ const ENDS: u32 = 25;
 const ENDS_POLL: Duration = Duration::from_millis(10);
 const SAMPLES: u32 = 3;
 const SAMPLE_POLL: Duration = Duration::from_millis(3);
-/// Keeps a lock of ours while its session is idle: longer than any outage, shorter than a night.
-const HOLD_SECONDS: u64 = 3600;
+/// The server gives up by itself what this waits for.
+const WRITE_MAX: Duration = Duration::from_secs(8);
 
 /// Transactions that have changed something and are not at their end.
 const WRITERS: LookSql = LookSql(
@@ -50,19 +52,6 @@ const TABLES_NAMED_MAX: usize = 5;
 const LOCKED_LOOKS: u32 = 5;
 const LOCKED_POLL: Duration = Duration::from_millis(40);
 
-/// A read lock in our hands; let go when its session ends, however it ends.
-#[derive(Debug)]
-pub struct Held {
-    session: Session,
-}
-
-impl Held {
-    /// Whether the session still stands.
-    async fn stands(&self) -> bool {
-        self.session.look(LookSql("SELECT 1"), &[], SQL_MAX).await.is_ok()
-    }
-}
-
 /// Whether nobody, not even an administrator, can write to a server that is read-only.
 pub async fn holds_everybody(member: &Member) -> bool {
     let Ok(session) = member.link.session().await else { return false };
@@ -72,13 +61,6 @@ pub async fn holds_everybody(member: &Member) -> bool {
     match &*member.held.lock().await {
         Some(held) => held.stands().await,
         None => false,
-    }
-}
-
-/// Lets go of the read lock, if we hold one.
-pub async fn let_go(member: &Member) {
-    if let Some(held) = member.held.lock().await.take() {
-        held.session.end().await;
     }
 }
 
@@ -171,11 +153,10 @@ async fn wait_for_writers(member: &Member) -> Result<(), ActionError> {
 
 /// From here on nobody writes. Gives what the server has, and how many sessions were ended.
 async fn stop_writes(member: &Member, server: &Server, touch: &Touch) -> Result<(Gtids, usize), ActionError> {
-    let_go(member).await;
+    read_lock::let_go(member).await;
     let session = member.link.apart().await?;
     let words = session.words();
-    let settings = format!("SET SESSION lock_wait_timeout = {LOCK_SECONDS}, wait_timeout = {HOLD_SECONDS}");
-    session.touch(touch, &settings, &[], SQL_MAX).await?;
+    read_lock::may_lock(&session, LOCK_SECONDS, touch).await?;
     if server.scheduler {
         session.touch(touch, "SET GLOBAL event_scheduler = OFF", &[], SQL_MAX).await?;
     }
@@ -192,7 +173,7 @@ async fn stop_writes(member: &Member, server: &Server, touch: &Touch) -> Result<
     let ended = end_clients(&session, touch).await?;
     let own = stands_still(member, &session).await?;
     if !words.holds_everybody {
-        *member.held.lock().await = Some(Held { session });
+        *member.held.lock().await = Some(Held::by(session));
     }
     Ok((own, ended))
 }
@@ -220,8 +201,6 @@ async fn end_clients(session: &Session, touch: &Touch) -> Result<usize, ActionEr
         "sessions that were told to end are still there; one may be rolling back a large transaction",
     ))
 }
-
-const NO_SUCH_SESSION: u64 = 1094;
 
 /// The end of the log, seen to stay where it is.
 async fn stands_still(member: &Member, session: &Session) -> Result<Gtids, ActionError> {
@@ -275,8 +254,9 @@ async fn who_held_it_up(member: &Member, error: ActionError) -> ActionError {
 
 /// It takes writes again, with its events, also after a restart. Repeatable.
 pub async fn thaw(member: &Member, touch: &Touch) -> Result<Server, ActionError> {
-    let_go(member).await;
+    read_lock::let_go(member).await;
     let session = member.link.apart().await?;
+    read_lock::end_of_others(&session, touch).await?;
     for statement in session.words().writable {
         session.touch(touch, statement, &[], LOCK_MAX).await?;
     }
@@ -289,5 +269,7 @@ pub async fn thaw(member: &Member, touch: &Touch) -> Result<Server, ActionError>
     if server.read_only {
         return Err(ActionError::transient(format!("{} says that it is read-only still", member.name())));
     }
+    // Not being read-only is no proof that it takes writes: whatever holds users up holds this up as well.
+    rows::try_to_write(member, &session, touch, WRITE_MAX).await?;
     Ok(server)
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::disk::{self, Data, Disk};
-use super::freezing::Held;
 use super::gtid::Gtids;
 use super::live::Link;
 use super::programs;
+use super::read_lock::Held;
 use super::server::{self, Server};
 use crate::actions::ssh::{As, LookScript, Output, RemoteHost, TouchScript};
 use crate::engine::action::{ActionError, Touch};

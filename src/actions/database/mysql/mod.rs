@@ -25,6 +25,7 @@ mod on_scripts;
 mod preparation;
 mod programs;
 mod promotion;
+mod read_lock;
 mod rewinding;
 mod rows;
 mod server;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::keeping::{self, arguments};
 use super::member::{Member, StartsAs};
-use super::{following, freezing, programs};
+use super::{following, programs, read_lock};
 use crate::actions::database::port::Account;
 use crate::engine::action::{ActionError, Evidence, Touch};
 
@@ -38,7 +38,7 @@ pub async fn take_back(member: &Member, leader: &Member, touch: &Touch) -> Resul
     if arguments.is_empty() {
         return Ok(Evidence::new("nothing is to be taken back"));
     }
-    freezing::let_go(member).await;
+    read_lock::let_go(member).await;
     let scheduler = disk.scheduler_before.unwrap_or(disk.scheduler);
     if !disk.is_sealed() || disk.running.is_none() {
         let sealed = member.starts_as(touch, StartsAs::Sealed, scheduler).await?;

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::live::LookSql;
+use super::live::{LookSql, Session};
 use super::member::Member;
 use crate::actions::context::RunContext;
 use crate::actions::database::port::{Receipt, Row};
@@ -30,6 +30,10 @@ const RECEIPTS: LookSql = LookSql(
 
 const WRITE_CANARY: &str = "REPLACE INTO switchback.canary (term, site, run) VALUES (?, ?, ?)";
 const WRITE_MARKER: &str = "REPLACE INTO switchback.marker (host, term, started, run) VALUES (?, ?, ?, ?)";
+const TRY_TO_WRITE: [&str; 2] = [
+    "REPLACE INTO switchback.marker (host, term, started, run) VALUES (?, 0, 0, 'unfence')",
+    "DELETE FROM switchback.marker WHERE host = ? AND term = 0 AND started = 0",
+];
 const WRITE_RECEIPT: &str =
     "INSERT INTO switchback.receipt (term, position, service, site, from_site, run, operator, mode, accepted)
                              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -118,6 +122,29 @@ pub async fn write(
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Writes a row of ours and takes it away again, past the log: seen to take a write, whatever it says of itself.
+pub async fn try_to_write(
+    member: &Member,
+    session: &Session,
+    touch: &Touch,
+    limit: Duration,
+) -> Result<(), ActionError> {
+    if !has_tables(member).await? {
+        return Ok(());
+    }
+    session.touch(touch, "SET SESSION sql_log_bin = 0", &[], SQL_MAX).await?;
+    for statement in TRY_TO_WRITE {
+        session.touch(touch, statement, &[member.name()], limit).await.map_err(|error| {
+            let sentence = format!(
+                "{} is not read-only, and takes no write: another session may hold a read lock there (`SHOW PROCESSLIST`): {error}",
+                member.name()
+            );
+            ActionError::new(error.fault, sentence)
+        })?;
+    }
+    session.touch(touch, "SET SESSION sql_log_bin = 1", &[], SQL_MAX).await.map(drop)
 }
 
 /// Whether the newest receipt is of a promotion elsewhere, although this server takes writes.

@@ -95,11 +95,13 @@ impl Session {
     }
 
     /// Ends it at the server, and waits for that: what it holds is let go.
-    pub async fn end(self) {
+    pub async fn end(&self) {
         let conn = self.conn.lock().await.take();
-        if let Some(conn) = conn {
-            let _ = tokio::time::timeout(CONNECT_MAX, conn.disconnect()).await;
-        } else {
+        let told = match conn {
+            Some(conn) => matches!(tokio::time::timeout(CONNECT_MAX, conn.disconnect()).await, Ok(Ok(()))),
+            None => false,
+        };
+        if !told {
             kill(self.opts.clone(), self.id).await;
         }
     }

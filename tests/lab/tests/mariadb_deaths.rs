@@ -1,0 +1,62 @@
+//! A run that dies, or stands still, while MariaDB is frozen: its read lock goes with it, and there is a way out.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::lab::{Lab, lab};
+use crate::running::Running;
+
+const FAILOVER: [&str; 4] = ["failover", "--to", "nuremberg", "--yes"];
+
+/// Keeps a replica from applying what it receives, for as long as this lives.
+struct Held;
+
+impl Held {
+    fn at_nuremberg() -> Self {
+        let mut client = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/lab"));
+        client.args(["mariadb", "b-db", "--execute", "flush tables with read lock; select sleep(120)"]);
+        client.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the lab's command runs");
+        std::thread::sleep(Duration::from_millis(700));
+        Self
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mine = "select id from information_schema.processlist where info = 'select sleep(120)'";
+        let id = lab(&["mariadb", "b-db", "--batch", "--skip-column-names", "--execute", mine]);
+        lab(&["mariadb", "b-db", "--execute", &format!("kill {}", id.trim())]);
+    }
+}
+
+#[test]
+fn the_read_lock_of_a_program_that_stands_still_does_not_outlast_its_rollback() {
+    let lab_ = Lab::fresh_with("mariadb.yaml");
+    let mut run = Running::begin(&lab_, &FAILOVER);
+    assert!(run.until("prepare/checkpoint", "acted"));
+    run.signal("STOP");
+    // What is written now arrives and is not applied, so that the run waits for it with everything frozen.
+    let held = Held::at_nuremberg();
+    lab_.mariadb("a-db", "replace into wiki.pages values (-8, 'written', 'while the run stood still')");
+    run.signal("CONT");
+    assert!(run.until("fence-databases", "acted"));
+    run.signal("STOP");
+    assert_eq!(lab_.mariadb("a-db", "select @@global.read_only"), "1");
+
+    let reason = ["--take-over", "--reason", "the laptop sleeps"];
+    lab_.exits(&[&["rollback", "--yes"][..], &reason].concat(), 6);
+    let began = Instant::now();
+    let write =
+        "set session lock_wait_timeout = 10; replace into wiki.pages values (-9, 'written', 'after the rollback')";
+    lab_.mariadb("a-db", write);
+    assert!(began.elapsed() < Duration::from_secs(5), "users waited for {:?}", began.elapsed());
+    assert_eq!(lab_.mariadb("a-db", "select @@event_scheduler"), "ON");
+    drop(held);
+    // Awake, it does nothing more.
+    run.signal("CONT");
+    let (said, _) = run.ends();
+    assert_eq!(said.code, 8, "{}", said.stderr);
+    lab_.mariadb_is_at_rest("a-db", "b-db");
+    lab_.ok(&FAILOVER);
+    lab_.mariadb_is_at_rest("b-db", "a-db");
+}
