@@ -29,6 +29,17 @@ impl Fencing {
         Ok(Some(self.0.blocked_until(FactKind::Following, to, reason)))
     }
 
+    /// What a person said of a fence that nothing proves, where one did.
+    fn accepted(&self, why: &str) -> Option<Evidence> {
+        let reason = self.0.context.accepted.unfenced.get(&self.0.at)?;
+        let summary = format!("NOT PROVEN, accepted by name ({reason}): {why}");
+        Some(Evidence::new(summary).with("accepted_unfenced", true))
+    }
+
+    fn what_accepts_it(&self) -> String {
+        format!("cut the host off by hand and accept it with `--accept-unfenced {} --reason …`", self.0.at)
+    }
+
     /// Whether the member at a site stayed a follower. Of one that cannot be seen only a person can know that:
     /// what is *seen* to take writes is never passed over.
     async fn nobody_was_promoted(&self, site: &SiteName) -> Result<(), ActionError> {
@@ -63,17 +74,16 @@ impl Action for Fencing {
             let Situation { service, at, database, context } = &self.0;
             match database.fence_look(at).await? {
                 Fence::Proven(evidence) => Ok(Observed::Satisfied(evidence)),
-                Fence::Open(evidence) => Ok(self.unsafe_now().await?.unwrap_or(Observed::Pending(evidence))),
+                Fence::Open(evidence) | Fence::Unproven(evidence) => {
+                    Ok(self.unsafe_now().await?.unwrap_or(Observed::Pending(evidence)))
+                }
                 Fence::Unprovable(why) => {
-                    if let Some(reason) = context.accepted.unfenced.get(at) {
-                        let summary = format!("NOT PROVEN, accepted by name ({reason}): {why}");
-                        return Ok(Observed::Satisfied(Evidence::new(summary).with("accepted_unfenced", true)));
+                    if let Some(evidence) = self.accepted(&why) {
+                        return Ok(Observed::Satisfied(evidence));
                     }
                     let mut reason = format!("nothing proves that `{service}` cannot take a write at {at}: {why}");
                     if context.mode == Mode::Emergency {
-                        reason = format!(
-                            "{reason}; cut the host off by hand and accept it with `--accept-unfenced {at} --reason …`"
-                        );
+                        reason = format!("{reason}; {}", self.what_accepts_it());
                     }
                     Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() })
                 }
@@ -86,6 +96,11 @@ impl Action for Fencing {
                 Fence::Proven(evidence) => Ok(Applied::Proven(evidence)),
                 Fence::Open(evidence) => Ok(Applied::Unproven(evidence)),
                 Fence::Unprovable(why) => Err(ActionError::in_doubt(why)),
+                // It was tried to the end; nothing more can be done from here.
+                Fence::Unproven(evidence) => match self.accepted(&evidence.summary) {
+                    Some(evidence) => Ok(Applied::Proven(evidence)),
+                    None => Err(ActionError::refused(format!("{}; {}", evidence.summary, self.what_accepts_it()))),
+                },
             }
         })
     }

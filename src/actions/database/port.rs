@@ -244,6 +244,9 @@ pub enum Fence {
     Proven(Evidence),
     /// It can, or may after a restart, and we can reach it to change that.
     Open(Evidence),
+    /// It does not run, and any start would be read-only; that it ended in order is not proven, which can be tried
+    /// (again) or accepted by name.
+    Unproven(Evidence),
     /// Nothing proves that it cannot, and nothing can be done from here; the text says why.
     Unprovable(String),
 }

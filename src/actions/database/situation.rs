@@ -58,8 +58,8 @@ impl Situation {
         for (site, fence) in &scene.fences {
             match fence.as_ref().map_err(Clone::clone)? {
                 Fence::Proven(_) => {}
-                Fence::Unprovable(_) if self.context.accepted.unfenced.contains_key(site) => {}
-                Fence::Open(evidence) => {
+                Fence::Unprovable(_) | Fence::Unproven(_) if self.context.accepted.unfenced.contains_key(site) => {}
+                Fence::Open(evidence) | Fence::Unproven(evidence) => {
                     let reason = format!("`{}` is not fenced at {site}: {}", self.service, evidence.summary);
                     return Ok(Some(self.blocked_until(FactKind::Fenced, site, reason)));
                 }

@@ -158,6 +158,7 @@ fn fence_words(row: &Row) -> String {
         _ if at_rest => String::new(),
         Ok(Fence::Proven(evidence)) => format!("; fenced: {}", evidence.summary),
         Ok(Fence::Open(evidence)) => format!("; NOT fenced: {}", evidence.summary),
+        Ok(Fence::Unproven(evidence)) => format!("; not proven to be fenced: {}", evidence.summary),
         Ok(Fence::Unprovable(why)) => format!("; not proven to be fenced: {why}"),
         Err(error) => format!("; whether it is fenced cannot be seen: {error}"),
     }

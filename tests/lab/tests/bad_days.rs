@@ -81,3 +81,25 @@ fn a_primary_that_answers_and_is_cut_off_from_the_other_is_left_before_its_end()
     let seen = lab_.client_stops();
     assert_eq!(seen.both, Vec::<serde_json::Value>::new(), "both sites took writes");
 }
+
+#[test]
+fn a_crashed_primary_that_cannot_be_replayed_is_accepted_by_name() {
+    let mut lab_ = Lab::fresh();
+    lab_.client_starts();
+    let data = lab_.sql("a-db", "show data_directory");
+    lab(&["kill9", "a-db"]);
+    lab(&["ssh", "a-db", &format!("rm {data}/pg_wal/0*")]);
+    // Its log is gone with what a replay would need; what was lost cannot be counted either.
+    let emergency = ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg"];
+    let loss = ["--accept-data-loss", "orders", "--reason", "its log is gone"];
+    let said = lab_.exits(&[&emergency[..], &loss].concat(), 5);
+    let words = said.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("does not come up in quarantine"), "{words}");
+    assert!(words.contains("--accept-unfenced dallas"), "{words}");
+    assert_eq!(lab_.is_primary("b-db"), Some(false), "nobody accepted that");
+    lab_.ok(&["resume", "--yes", "--accept-unfenced", "dallas", "--reason", "it starts read-only if at all"]);
+    assert_eq!(lab_.is_primary("b-db"), Some(true));
+    let report = lab_.ok(&["report"]).stdout;
+    assert!(report.contains("it starts read-only if at all"), "{report}");
+    assert_eq!(lab_.client_stops().both, Vec::<serde_json::Value>::new(), "both sites took writes");
+}

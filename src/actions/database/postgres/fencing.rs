@@ -52,6 +52,13 @@ pub async fn fence(member: &Member, touch: &Touch, mode: Mode) -> Result<Fence, 
     let emergency = mode == Mode::Emergency;
     let error = match fence_server(member, touch, emergency).await {
         Err(error) if emergency => error,
+        // Its own log cannot prove it. Whoever names a way to cut its host off has said what is to be done then.
+        Ok(Fence::Unproven(evidence)) if emergency && cut_off::is_off(&member.host).await.is_some() => {
+            return Ok(match cut_off::cut_off(&member.host, touch).await {
+                Ok(proof) => Fence::Proven(proof),
+                Err(error) => Fence::Unproven(Evidence::new(format!("{}; {error}", evidence.summary))),
+            });
+        }
         other => return other,
     };
     // Its host does not answer, or is not the machine that we know: what is left is to cut it off.
@@ -86,7 +93,10 @@ async fn fence_server(member: &Member, touch: &Touch, emergency: bool) -> Result
                 member.name()
             )));
         }
-        disk = quarantine(member, touch).await?;
+        disk = match quarantine(member, touch).await {
+            Ok(disk) => disk,
+            Err(error) => return unreplayed(member, error).await,
+        };
     }
     let seen = Seen { disk: Ok(disk), server: Err(ActionError::unreachable("not asked")) };
     Ok(match judge::fence(member, &seen)? {
@@ -99,6 +109,20 @@ async fn fence_server(member: &Member, touch: &Touch, emergency: bool) -> Result
         Some(other) => other,
         None => Fence::Unprovable(format!("{} was not looked at", member.name())),
     })
+}
+
+/// A crashed server did not come up in quarantine: its disk is full, or its files are damaged. What of the fence stands all
+/// the same is seen at the disk.
+async fn unreplayed(member: &Member, error: ActionError) -> Result<Fence, ActionError> {
+    let Ok(disk) = member.disk().await else { return Err(error) };
+    let seen = Seen { disk: Ok(disk), server: Err(ActionError::unreachable("not asked")) };
+    match judge::fence(member, &seen)? {
+        Some(proven @ Fence::Proven(_)) => Ok(proven),
+        Some(Fence::Unproven(_)) => Ok(Fence::Unproven(Evidence::new(format!(
+            "nothing proves that it takes no writes, though any start of it comes up read-only: {error}"
+        )))),
+        _ => Err(error),
+    }
 }
 
 async fn stop(member: &Member, touch: &Touch, seconds: u64, force: bool) -> Result<Disk, ActionError> {

@@ -215,6 +215,9 @@ fn of_cluster(name: &str, cluster: &Cluster) -> Fence {
         None if control.state.is_shut_down() => Fence::Open(Evidence::new(format!(
             "{name} is `{words}`, and a start would take writes → any start comes up read-only"
         ))),
+        None if cluster.starts_read_only() => Fence::Unproven(Evidence::new(format!(
+            "{name} crashed (`{words}`), and any start comes up read-only → replayed in quarantine and shut down"
+        ))),
         None => Fence::Open(Evidence::new(format!(
             "{name} crashed (`{words}`) → replayed in quarantine, shut down, and any start comes up read-only"
         ))),
@@ -266,6 +269,15 @@ mod tests {
         let unseen = |server: &Server| of_recovering("a-db", server, Err("no route".to_owned()));
         assert!(matches!(unseen(&Server { streaming: true, ..server.clone() }), Fence::Proven(_)));
         assert!(matches!(unseen(&server), Fence::Unprovable(why) if why.contains("no route")));
+    }
+
+    #[test]
+    fn what_crashed_is_proven_only_by_a_replay_and_may_be_accepted_once_any_start_is_read_only() {
+        for state in ["in production", "shutting down", "in crash recovery", "in archive recovery"] {
+            let judged = |fields: &str| of_cluster("a-db", &cluster(fields, state));
+            assert!(matches!(judged("standby_signal=yes\n"), Fence::Unproven(_)), "{state}");
+            assert!(matches!(judged(""), Fence::Open(_)), "{state}");
+        }
     }
 
     #[test]
