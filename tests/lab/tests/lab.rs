@@ -196,6 +196,9 @@ impl Lab {
         assert_eq!(self.is_primary(standby), Some(false), "{standby} is to be a standby");
         let streaming = self.sql(primary, "select count(*) from pg_stat_replication where state = 'streaming'");
         assert_eq!(streaming, "1", "{standby} is to stream from {primary}");
+        // A slot that nobody uses would keep its log until the disk is full.
+        let idle = "select count(*) from pg_replication_slots where not active and slot_name like 'switchback%'";
+        assert_eq!(self.sql(standby, idle), "0", "{standby} keeps slots for nobody");
     }
 }
 
