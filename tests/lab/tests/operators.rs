@@ -141,3 +141,26 @@ fn one_ctrl_c_finishes_the_step_and_two_stop_at_once() {
     let seen = lab.client_stops();
     assert_eq!((seen.missing, seen.both), (Vec::new(), Vec::new()));
 }
+
+#[test]
+fn another_copy_of_the_estate_that_names_another_database_first_finds_the_same_lock() {
+    let lab = Lab::fresh();
+    lab.sql("a-db", "create database another");
+    let first = acting_in(&lab, "prepare/checkpoint/orders");
+    signal(&first, "STOP");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let estate = std::fs::read_to_string(&lab.estate).expect("readable");
+    let (one, both) = ("databases: [shop]", "databases: [another, shop]");
+    assert!(estate.contains(one), "{estate}");
+    let copy = elsewhere.path().join("switchback.yaml");
+    std::fs::write(&copy, estate.replace(one, both)).expect("written");
+    let (copy, state) = (copy.display().to_string(), elsewhere.path().join("state").display().to_string());
+    let there = [&["--state", &state, "--estate", &copy][..], &THERE[..]].concat();
+    let said = lab.exits(&there, 8);
+    assert!(said.stderr.contains("holds the lock at the database: switchback/"), "{}", said.stderr);
+    // Nothing of its attempt is left: the first goes on as if nobody had come.
+    signal(&first, "CONT");
+    let said = ended(first);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    lab.is_at_rest("b-db", "a-db");
+}

@@ -1,4 +1,8 @@
 //! The run's lock at one server: a session advisory lock, which goes when the session goes, however it goes.
+//!
+//! Such a lock is one of a database, and another copy of the estate may name another database first. So whoever takes it
+//! looks afterwards who else holds the same lock in any database of the server, and gives it back where somebody does:
+//! of two who come at once none may win, and both try again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +23,12 @@ const IS_OURS: LookSql = LookSql(
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
                     AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = $1::bigint)::text",
 );
+/// In whichever database, but not this very session.
 const HOLDER: LookSql = LookSql(
     "SELECT a.application_name, coalesce(host(a.client_addr), 'the server itself'), a.pid::text,
             to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')
      FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_backend_pid()
        AND ((l.classid::bigint << 32) | l.objid::bigint) = $1::bigint",
 );
 
@@ -58,11 +63,16 @@ impl AdvisoryLock {
             }
         }
         let session = self.link.apart().await?;
-        if session.look(TAKE, &[&self.key], SQL_MAX).await?.is(0, 0) {
+        let taken = session.look(TAKE, &[&self.key], SQL_MAX).await?.is(0, 0);
+        let rows = session.look(HOLDER, &[&self.key], SQL_MAX).await?;
+        if taken && rows.count() == 0 {
             *kept = Some(session);
             return Ok(Hold::Ours);
         }
-        let rows = session.look(HOLDER, &[&self.key], SQL_MAX).await?;
+        if taken {
+            // The server hears of the end of a session later than of this.
+            session.look(GIVE_BACK, &[&self.key], SQL_MAX).await?;
+        }
         let text = |column| rows.text(0, column).filter(|text| !text.is_empty()).unwrap_or("unknown");
         Ok(Hold::Theirs(format!(
             "{} from {}, since {} (pid {} at {})",
