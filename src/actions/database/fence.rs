@@ -26,6 +26,11 @@ impl Fencing {
             }
             Err(error) => format!("whether `{service}` at {to} receives from {at} cannot be seen: {error}"),
         };
+        // What takes no writes by now has nothing more to send than it had when it was fenced the first time: the run that did
+        // it has died since, and has detached the other side perhaps. What has arrived is looked at before any promotion.
+        if database.standing(at).await.is_ok_and(|standing| standing.role == Role::Standby) {
+            return Ok(None);
+        }
         Ok(Some(self.0.blocked_until(FactKind::Following, to, reason)))
     }
 

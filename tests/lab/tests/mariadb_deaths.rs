@@ -60,3 +60,22 @@ fn the_read_lock_of_a_program_that_stands_still_does_not_outlast_its_rollback() 
     lab_.ok(&FAILOVER);
     lab_.mariadb_is_at_rest("b-db", "a-db");
 }
+
+#[test]
+fn a_death_while_the_replica_is_detached_is_gone_on_with() {
+    let mut lab_ = Lab::fresh_with("mariadb.yaml");
+    lab_.client_writes_to("mariadb");
+    let mut detached = 0;
+    for after_ms in [0, 2, 4, 6, 8] {
+        let mut run = Running::begin(&lab_, &FAILOVER);
+        assert!(run.until("detach-databases", "intended"));
+        std::thread::sleep(Duration::from_millis(after_ms));
+        run.kill();
+        detached += usize::from(lab_.mariadb_role("b-db") != Some("replica"));
+        lab_.ok(&["resume", "--yes"]);
+        lab_.mariadb_is_at_rest("b-db", "a-db");
+        lab_.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    }
+    assert!(detached > 0, "it was never killed late enough: the test lost its point");
+    lab_.client_stops().is_whole("MariaDB");
+}
