@@ -329,16 +329,13 @@ impl RunState {
     }
 }
 
-/// Whether every step before this one that cannot be undone is done, and there is one.
+/// Whether nothing that cannot be undone is still to come in this step's leg, and something was done. A check that
+/// stands before a promotion of its own leg protects that, whatever another leg has promoted. Where its leg promotes
+/// nothing, such as between two runbooks that are included, it protects what any other leg is still to promote.
 fn is_past_every_no_return(plan: &Plan, records: &[StepRecord], index: StepIndex) -> bool {
-    let mut any = false;
-    for (step, record) in plan.steps.iter().zip(records).take(index) {
-        if step.undo == Undo::Impossible {
-            any = true;
-            if !matches!(record.stage, Stage::Done { .. }) {
-                return false;
-            }
-        }
-    }
-    any
+    let promotes = || plan.steps.iter().enumerate().filter(|(_, step)| step.undo == Undo::Impossible).map(|(at, _)| at);
+    let own: Vec<StepIndex> = promotes().filter(|at| plan.leg(*at) == plan.leg(index)).collect();
+    let all = if own.is_empty() { promotes().collect() } else { own };
+    let is_done = |at: &StepIndex| records.get(*at).is_some_and(|record| matches!(record.stage, Stage::Done { .. }));
+    !all.is_empty() && all.iter().all(|at| *at < index && is_done(at))
 }

@@ -2,6 +2,7 @@
 //! at any call and at any journal write.
 
 mod answers;
+mod legs;
 mod order;
 mod parking;
 mod sweep;

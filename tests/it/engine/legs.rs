@@ -1,0 +1,237 @@
+//! Legs, waves and doubt: made-up events go in, and what the machine says next is compared.
+
+use switchback::base::name::{ServiceName, SiteName};
+use switchback::engine::action::{ActionError, Applied, Evidence, Fact, FactKind, Fault, Observed};
+use switchback::engine::event::{Event, Resolution, What};
+use switchback::engine::machine::{self, Directive};
+use switchback::engine::plan::{Plan, StepIndex};
+use switchback::engine::state::{RunState, Stage};
+use switchback::engine::verdict::Verdict;
+use switchback::runbook::bound::Mode;
+use switchback::runbook::signature::{Effect, Undo};
+
+use super::world::{owner, plan};
+
+/// (id, leg, wave, service); what the step does is the last word of its id.
+type Row = (&'static str, usize, Option<u32>, &'static str);
+
+/// There in one leg, a check of one's own, back in another leg, and a last check of one's own.
+const THERE_AND_BACK: &[Row] = &[
+    ("there/fence", 1, Some(1), "orders"),
+    ("there/promote", 1, Some(1), "orders"),
+    ("there/point", 1, Some(1), "orders"),
+    ("there/check", 1, None, ""),
+    ("patched/check", 0, None, ""),
+    ("back/check", 2, None, ""),
+    ("back/fence", 2, Some(1), "orders"),
+    ("back/promote", 2, Some(1), "orders"),
+    ("back/point", 2, Some(1), "orders"),
+    ("back/late/check", 2, None, ""),
+    ("fine/check", 0, None, ""),
+];
+
+const TWO_WAVES: &[Row] = &[
+    ("1/fence", 0, Some(1), "orders"),
+    ("1/promote", 0, Some(1), "orders"),
+    ("1/point", 0, Some(1), "orders"),
+    ("2/fence", 0, Some(2), "wiki"),
+    ("2/promote", 0, Some(2), "wiki"),
+    ("2/point", 0, Some(2), "wiki"),
+];
+
+const FAILBACK: &[Row] = &[
+    ("rejoin/follow", 0, None, "orders"),
+    ("1/fence", 0, Some(1), "orders"),
+    ("1/arrived", 0, Some(1), "orders"),
+    ("1/detach", 0, Some(1), "orders"),
+    ("1/promote", 0, Some(1), "orders"),
+    ("1/point", 0, Some(1), "orders"),
+];
+
+const SECOND: u64 = 1_000;
+
+fn of(rows: &[Row]) -> Plan {
+    let toy = plan(Mode::Planned);
+    let mut made = Plan { phases: Vec::new(), steps: Vec::new(), ..toy.clone() };
+    for (index, (id, leg, wave, service)) in rows.iter().enumerate() {
+        let kind = id.rsplit('/').next().expect("a word");
+        let model = toy.steps.iter().zip(&toy.phases).find(|(step, _)| step.id.starts_with(kind));
+        let (mut step, mut phase) = model.map_or_else(
+            || (toy.steps[1].clone(), toy.phases[1].clone()),
+            |(step, phase)| (step.clone(), phase.clone()),
+        );
+        if matches!(kind, "check" | "follow") {
+            (step.gives, step.undo) = (Vec::new(), Undo::Nothing);
+            step.effect = if kind == "check" { Effect::Look } else { Effect::Guarded };
+        }
+        step.services = ServiceName::new(*service).into_iter().collect();
+        for fact in &mut step.gives {
+            fact.service = step.services[0].clone();
+        }
+        (step.id, step.phase) = ((*id).to_owned(), index);
+        (phase.id, phase.leg, phase.wave, phase.groups) = ((*id).to_owned(), *leg, *wave, vec![vec![index]]);
+        made.steps.push(step);
+        made.phases.push(phase);
+    }
+    made.outage_max_ms = Some(60 * SECOND);
+    made
+}
+
+/// A run as its events tell it.
+struct Story {
+    plan: Plan,
+    state: RunState,
+    now_ms: u64,
+}
+
+impl Story {
+    fn new(rows: &[Row]) -> Self {
+        let plan = of(rows);
+        let state = RunState::new(&plan);
+        let mut story = Self { plan: plan.clone(), state, now_ms: 0 };
+        story.tell(What::Started { format: 1, plan: Box::new(plan), accepted: serde_json::Value::Null, by: owner() });
+        story
+    }
+
+    fn tell(&mut self, what: What) {
+        let (seq, elapsed_ms) = (self.state.next_seq(), self.now_ms);
+        let event = Event { seq, at: jiff::Timestamp::UNIX_EPOCH, elapsed_ms, what };
+        self.state.fold(&self.plan, &event).expect("it follows");
+    }
+
+    fn at(&mut self, seconds: u64) -> &mut Self {
+        self.now_ms = seconds * SECOND;
+        self
+    }
+
+    fn find(&self, id: &str) -> StepIndex {
+        self.plan.find(id).expect("in the plan")
+    }
+
+    fn stage(&self, id: &str) -> &Stage {
+        &self.state.steps[self.find(id)].stage
+    }
+
+    fn looks(&mut self, id: &str, observed: Observed) -> &mut Self {
+        let step = self.find(id);
+        self.tell(What::Looked { step, observed });
+        self
+    }
+
+    /// The look before an act, and the intention.
+    fn intends(&mut self, id: &str) -> &mut Self {
+        let step = self.find(id);
+        if !matches!(self.stage(id), Stage::Ready) {
+            self.looks(id, Observed::Pending(Evidence::new("not so")));
+        }
+        let attempt = self.state.steps[step].attempts + 1;
+        self.tell(What::Intended { step, attempt });
+        self
+    }
+
+    fn does(&mut self, id: &str) -> &mut Self {
+        let step = self.find(id);
+        if self.plan.steps[step].effect == Effect::Look {
+            return self.looks(id, Observed::Satisfied(Evidence::new("so")));
+        }
+        self.intends(id);
+        let attempt = self.state.steps[step].attempts;
+        self.tell(What::Acted { step, attempt, applied: Applied::Proven(Evidence::new("done")) });
+        self
+    }
+
+    fn does_all_before(&mut self, id: &str) -> &mut Self {
+        let ids: Vec<String> = self.plan.steps[..self.find(id)].iter().map(|step| step.id.clone()).collect();
+        ids.iter().fold(self, |story, id| story.does(id))
+    }
+
+    fn does_all_after(&mut self, id: &str) -> &mut Self {
+        let ids: Vec<String> = self.plan.steps[self.find(id) + 1..].iter().map(|step| step.id.clone()).collect();
+        ids.iter().fold(self, |story, id| story.does(id))
+    }
+
+    /// An act is refused, or a look.
+    fn refuses(&mut self, id: &str) -> &mut Self {
+        let step = self.find(id);
+        let error = ActionError::new(Fault::Refused, "no");
+        let attempt = self.state.steps[step].attempts;
+        let acts = *self.stage(id) == Stage::Acting;
+        self.tell(if acts { What::ActFailed { step, attempt, error } } else { What::LookFailed { step, error } });
+        self
+    }
+
+    /// Another process goes on with it.
+    fn resumes(&mut self) -> &mut Self {
+        self.tell(What::Resumed { by: owner(), reason: None, accepted: serde_json::Value::Null });
+        self
+    }
+
+    fn goes_back(&mut self) -> &mut Self {
+        self.tell(What::BackOutBegan { reason: "somebody said so".to_owned(), wave: None, by: None });
+        self
+    }
+
+    /// Does what the machine says until the run has ended; every undo works.
+    fn goes_back_to_its_end(&mut self) -> Verdict {
+        for _ in 0..20 {
+            match self.next() {
+                Directive::Record(what) => self.tell(what),
+                Directive::Undo { step, attempt, .. } => {
+                    self.tell(What::UndoIntended { step, attempt });
+                    self.tell(What::Undone { step, evidence: Evidence::new("taken back") });
+                }
+                Directive::Finish(verdict, reason) => {
+                    self.tell(What::Ended { verdict, reason });
+                    return verdict;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("it never ends");
+    }
+
+    /// The first thing that the machine says.
+    fn next(&self) -> Directive {
+        machine::next(&self.plan, &self.state).into_iter().next().expect("something is to be done")
+    }
+
+    fn looks_next_at(&self, id: &str) {
+        let next = self.next();
+        assert!(matches!(next, Directive::Observe { step, .. } if step == self.find(id)), "{id}: {next:?}");
+    }
+
+    fn ends(&self) -> Verdict {
+        match self.next() {
+            Directive::Finish(verdict, _) => verdict,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn not_fenced() -> Observed {
+    let (service, site) = (ServiceName::new("orders").expect("a name"), SiteName::new("a").expect("a name"));
+    let until = Some(Fact { kind: FactKind::Fenced, service, site });
+    Observed::Blocked { until, reason: "not fenced".to_owned(), evidence: Evidence::default() }
+}
+
+#[test]
+fn a_check_before_a_promotion_is_not_passed_over_because_another_leg_has_promoted() {
+    let passed_over = ["there/check", "back/late/check", "fine/check"];
+    for (id, ..) in THERE_AND_BACK.iter().filter(|(id, ..)| id.ends_with("check")) {
+        let mut story = Story::new(THERE_AND_BACK);
+        story.does_all_before(id).refuses(id);
+        if passed_over.contains(id) {
+            assert!(matches!(story.stage(id), Stage::Missed { .. }), "{id}: {:?}", story.stage(id));
+        } else {
+            assert_eq!(story.ends(), Verdict::Stopped, "{id} stands between the run and an outage");
+        }
+    }
+}
+
+#[test]
+fn a_check_between_two_promotions_of_one_leg_is_not_passed_over() {
+    let rows = [TWO_WAVES[0], TWO_WAVES[1], ("check", 0, None, ""), TWO_WAVES[3], TWO_WAVES[4]];
+    let mut story = Story::new(&rows);
+    story.does_all_before("check").refuses("check");
+    assert_eq!(story.ends(), Verdict::Stopped);
+}
