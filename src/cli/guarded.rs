@@ -21,12 +21,24 @@ pub struct Guarded<'a> {
 }
 
 /// The leave to act under the locks as they are held now: those that are taken again after a wait are others.
-struct Current(Mutex<Arc<dyn Leave>>);
+/// `None` while they are given back: nothing may be changed then, and nothing that would keep them is kept.
+struct Current(Mutex<Option<Arc<dyn Leave>>>);
+
+impl Current {
+    fn become_of(&self, leave: Option<Arc<dyn Leave>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = leave;
+    }
+}
 
 impl Leave for Current {
     fn ended(&self) -> BoxFuture<'_, Option<String>> {
-        let leave = Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        Box::pin(async move { leave.ended().await })
+        let leave = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::pin(async move {
+            match leave {
+                Some(leave) => leave.ended().await,
+                None => Some("it was given back while the run waits".to_owned()),
+            }
+        })
     }
 }
 
@@ -34,7 +46,7 @@ impl<'a> Guarded<'a> {
     /// A journal under locks that are held.
     pub fn new(writer: &'a mut Writer, locks: Locks, workshop: &'a Workshop) -> Result<Self, StoreError> {
         let leave = locks.leave(writer.watch()?);
-        Ok(Self { writer, locks: Some(locks), workshop, leave: Arc::new(Current(Mutex::new(leave))) })
+        Ok(Self { writer, locks: Some(locks), workshop, leave: Arc::new(Current(Mutex::new(Some(leave)))) })
     }
 
     /// The leave to act, for as long as the locks are ours.
@@ -61,10 +73,14 @@ impl Journal for Guarded<'_> {
     fn renew(&mut self) -> Result<(), JournalError> {
         self.writer.renew()
     }
-    fn give_back(&mut self) -> Result<(), JournalError> {
-        // Those at the databases end with their sessions.
-        self.locks = None;
-        self.writer.give_back()
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async {
+            self.leave.become_of(None);
+            if let Some(locks) = self.locks.take() {
+                locks.let_go().await;
+            }
+            self.writer.give_back().await
+        })
     }
     fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(async {
@@ -72,11 +88,11 @@ impl Journal for Guarded<'_> {
             match self.workshop.lock(false).await {
                 Ok(locks) => {
                     let here = self.writer.watch().map_err(|error| JournalError::Disk(error.to_string()))?;
-                    *self.leave.0.lock().unwrap_or_else(PoisonError::into_inner) = locks.leave(here);
+                    self.leave.become_of(Some(locks.leave(here)));
                     self.locks = Some(locks);
                 }
                 Err(refused) => {
-                    self.writer.give_back()?;
+                    self.writer.give_back().await?;
                     return Err(JournalError::LockLost(refused.sentence));
                 }
             }

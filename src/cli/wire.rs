@@ -115,6 +115,11 @@ impl Locks {
         &self.0.ended
     }
 
+    /// Gives them back. When this returns another run can have them.
+    pub async fn let_go(self) {
+        self.0.let_go().await;
+    }
+
     /// Why a lock is no longer held, when one is not.
     pub fn lost(&self) -> Option<String> {
         self.0.lost()

@@ -17,7 +17,8 @@ pub trait Journal: Send {
     /// Says that we are still here; called every few seconds while a run lasts.
     fn renew(&mut self) -> Result<(), JournalError>;
     /// Gives the lock back, while the run waits for something that takes long. What was appended is on disk.
-    fn give_back(&mut self) -> Result<(), JournalError>;
+    /// When this returns others can take it.
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), JournalError>>;
     /// Takes the lock again. Fails when somebody else holds it, or has gone on with the run meanwhile.
     fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>>;
 }

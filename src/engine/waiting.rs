@@ -33,7 +33,7 @@ impl Driver<'_> {
             return self.append(state, What::Waited { wait });
         }
         self.append(state, What::Parked { wait: wait.clone() })?;
-        self.journal.give_back()?;
+        self.journal.give_back().await?;
         let mut interrupt = self.interrupt.clone();
         let came = tokio::select! {
             biased;

@@ -172,9 +172,11 @@ impl Journal for Writer {
         self.write()
     }
 
-    fn give_back(&mut self) -> Result<(), JournalError> {
-        self.write()?;
-        self.let_go()
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async {
+            self.write()?;
+            self.let_go()
+        })
     }
 
     fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -89,8 +89,8 @@ impl Journal for Timed {
     fn renew(&mut self) -> Result<(), JournalError> {
         self.writer.renew()
     }
-    fn give_back(&mut self) -> Result<(), JournalError> {
-        Ok(())
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async { Ok(()) })
     }
     fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(async { Ok(()) })

@@ -9,7 +9,7 @@
 //! is seen to have stood still, the locks are looked at again before anything is sent. Whoever takes over from a
 //! program that runs waits until that must have looked.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
@@ -66,9 +66,9 @@ pub struct LockRefused {
     pub holder: String,
 }
 
-/// The locks of a run; let go when dropped.
-#[derive(Debug)]
+/// The locks of a run; let go when dropped. Nothing else keeps their sessions: who only watches them does not.
 pub struct HeldLocks {
+    members: Members,
     state: Arc<Mutex<State>>,
     watch: Watch,
     tending: JoinHandle<()>,
@@ -81,6 +81,7 @@ pub struct HeldLocks {
 #[derive(Debug)]
 struct State {
     theirs: Option<String>,
+    given_back: bool,
     /// When the last look began that saw nobody else.
     looked: Moment,
     pulse: Pulse,
@@ -89,7 +90,7 @@ struct State {
 /// Sees between two calls of an act whether the locks are still ours.
 #[derive(Clone)]
 pub struct Watch {
-    members: Members,
+    members: Weak<Vec<Box<dyn MemberLock>>>,
     state: Arc<Mutex<State>>,
 }
 
@@ -115,8 +116,8 @@ pub async fn acquire(members: Vec<Box<dyn MemberLock>>, take_over: Option<Touch>
         }
     };
     let now = Moment::now();
-    let state = Arc::new(Mutex::new(State { theirs: None, looked: now, pulse: Pulse::at(now) }));
-    let watch = Watch { members, state: Arc::clone(&state) };
+    let state = Arc::new(Mutex::new(State { theirs: None, given_back: false, looked: now, pulse: Pulse::at(now) }));
+    let watch = Watch { members: Arc::downgrade(&members), state: Arc::clone(&state) };
     let (tended, beaten) = (watch.clone(), watch.clone());
     let tending = tokio::spawn(async move {
         tokio::select! {
@@ -127,7 +128,7 @@ pub async fn acquire(members: Vec<Box<dyn MemberLock>>, take_over: Option<Touch>
     if !ended.is_empty() {
         tokio::time::sleep(NOTICES_WITHIN).await;
     }
-    Ok(HeldLocks { state, watch, tending, not_held, ended })
+    Ok(HeldLocks { members, state, watch, tending, not_held, ended })
 }
 
 impl Watch {
@@ -150,7 +151,9 @@ impl Watch {
     /// Looks, and keeps what was seen; says whether the locks are lost.
     async fn look(&self) -> bool {
         let began = Moment::now();
-        let theirs = insist(&self.members).await;
+        let Some(members) = self.members.upgrade() else { return true };
+        let theirs = insist(&members).await;
+        drop(members);
         let mut state = self.locked();
         // A lock that was lost stays lost: whoever took over may have ended, and its work stands.
         if state.theirs.is_none() && !state.is_stale() {
@@ -193,6 +196,9 @@ impl State {
     fn lost(&self) -> Option<String> {
         if let Some(holder) = &self.theirs {
             return Some(holder.clone());
+        }
+        if self.given_back {
+            return Some("the locks at the databases were given back".to_owned());
         }
         self.is_stale().then(|| {
             let ago = self.looked.ago().as_secs();
@@ -245,6 +251,18 @@ impl HeldLocks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).lost()
     }
 
+    /// Gives them back. When this returns every member that answers has let go: a session that only ends is heard of later.
+    pub async fn let_go(mut self) {
+        self.end_tending();
+        let _ = (&mut self.tending).await;
+        join_all(self.members.iter().map(|member| member.let_go())).await;
+    }
+
+    fn end_tending(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).given_back = true;
+        self.tending.abort();
+    }
+
     /// The same, to be asked before each call of an act.
     pub fn watch(&self) -> Watch {
         self.watch.clone()
@@ -253,8 +271,14 @@ impl HeldLocks {
 
 impl Drop for HeldLocks {
     fn drop(&mut self) {
-        // The sessions go with the task, and the locks with the sessions.
-        self.tending.abort();
+        // The sessions go with the members, and the locks with the sessions.
+        self.end_tending();
+    }
+}
+
+impl std::fmt::Debug for HeldLocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HeldLocks").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -347,6 +371,41 @@ mod tests {
         std::thread::sleep(STOOD_STILL + Duration::from_millis(300));
         assert_eq!(watch.lost().await.as_deref(), Some("switchback/7 from 10.0.0.9"));
         assert_eq!(locks.lost().as_deref(), Some("switchback/7 from 10.0.0.9"), "what is lost stays lost");
+    }
+
+    #[tokio::test]
+    async fn locks_that_are_given_back_are_let_go_of_and_nobody_who_watches_keeps_a_session() {
+        let (let_go, gone) = (Arc::default(), Arc::new(()));
+        for waits_for_it in [true, false] {
+            let mut members = counted(vec![vec![Hold::Ours], vec![Hold::Ours]], &let_go);
+            members.push(Box::new(Session(Arc::clone(&gone))));
+            let locks = acquire(members, None).await.expect("ours");
+            let watch = locks.watch();
+            assert_eq!(watch.lost().await, None);
+            if waits_for_it {
+                locks.let_go().await;
+                assert_eq!(let_go.load(Ordering::Relaxed), 2, "each member was told");
+            } else {
+                drop(locks);
+            }
+            assert!(watch.lost().await.is_some(), "nothing may be sent any more");
+            assert_eq!(Arc::strong_count(&gone), 1, "a session is kept: nobody else could take the lock, nor we again");
+        }
+    }
+
+    /// Counts as a session for as long as somebody keeps it.
+    struct Session(#[expect(dead_code, reason = "it is only counted")] Arc<()>);
+
+    impl MemberLock for Session {
+        fn hold(&self) -> BoxFuture<'_, Hold> {
+            Box::pin(async { Hold::Ours })
+        }
+        fn let_go(&self) -> BoxFuture<'_, ()> {
+            Box::pin(async {})
+        }
+        fn end_holder<'a>(&'a self, _touch: &'a Touch) -> BoxFuture<'a, Result<Option<String>, ActionError>> {
+            Box::pin(async { Ok(None) })
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -49,11 +49,13 @@ impl Journal for Ledger {
         assert!(!self.0.lock().expect("unpoisoned").given_back, "renewed a lock that was given back");
         Ok(())
     }
-    fn give_back(&mut self) -> Result<(), JournalError> {
-        let mut desk = self.0.lock().expect("unpoisoned");
-        desk.given_back = true;
-        desk.times += 1;
-        Ok(())
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async {
+            let mut desk = self.0.lock().expect("unpoisoned");
+            desk.given_back = true;
+            desk.times += 1;
+            Ok(())
+        })
     }
     fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(async {

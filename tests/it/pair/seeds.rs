@@ -104,8 +104,8 @@ impl Journal for Watched<'_> {
     fn renew(&mut self) -> Result<(), JournalError> {
         self.paper.renew()
     }
-    fn give_back(&mut self) -> Result<(), JournalError> {
-        Ok(())
+    fn give_back(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async { Ok(()) })
     }
     fn take_again(&mut self) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(async { Ok(()) })
