@@ -1,7 +1,8 @@
 //! What a person is told who must say what becomes of a failed step.
 
 use super::action::Evidence;
-use super::machine::{may_still_back_out, to_undo};
+use super::machine::to_undo;
+use super::outage::may_still_back_out;
 use super::plan::{Plan, PlanStep};
 use super::state::{RunState, StepRecord};
 use crate::base::quantity::spoken;
@@ -10,7 +11,7 @@ use crate::runbook::bound::Mode;
 /// What to know before one says what becomes of a failed step.
 pub(super) fn before_answering(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<String> {
     let mut known = Vec::new();
-    if let (Some(began), None) = (state.outage_began_ms, state.outage_ended_ms) {
+    if let Some(began) = state.waits_since_ms() {
         let lasted = spoken(state.now_ms.saturating_sub(began));
         known.push(match plan.outage_max_ms.filter(|_| may_still_back_out(plan, state)) {
             Some(most) => {

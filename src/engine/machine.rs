@@ -5,14 +5,14 @@
 
 use super::asking;
 use super::event::{Answer, Question, QuestionKind, What};
+use super::outage;
 use super::pace::open_group;
 use super::park::{self, Wait};
 use super::plan::{Plan, PlanPhase, StepIndex};
 use super::state::{How, RunState, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
-use crate::base::quantity::spoken;
 use crate::runbook::bound::{Mode, OnFailure};
-use crate::runbook::signature::{Effect, FactKind, Undo};
+use crate::runbook::signature::{Effect, Undo};
 
 /// How long a failed run with something to take back waits for an answer, in milliseconds.
 const ANSWER_MAX_MS: u64 = 300_000;
@@ -49,7 +49,7 @@ pub fn next(plan: &Plan, state: &RunState) -> Vec<Directive> {
         let reason = "stopped on request".to_owned();
         return if acting { Vec::new() } else { vec![Directive::Finish(Verdict::Interrupted, reason)] };
     }
-    if let (Some(reason), false) = (outage_is_too_long(plan, state), acting) {
+    if let (Some(reason), false) = (outage::is_too_long(plan, state), acting) {
         let wave = open_group(plan, state).and_then(|(phase, _)| phase.wave);
         return vec![Directive::Record(What::BackOutBegan { reason, wave, by: None })];
     }
@@ -61,9 +61,7 @@ pub fn next(plan: &Plan, state: &RunState) -> Vec<Directive> {
 
 /// When, in elapsed milliseconds, the machine wants to be asked again even if nothing happens.
 pub fn wake_at(plan: &Plan, state: &RunState) -> Option<u64> {
-    let began = state.outage_began_ms?;
-    may_still_back_out(plan, state).then_some(())?;
-    Some(began + plan.outage_max_ms?)
+    outage::lasts_too_long_at(plan, state)
 }
 
 fn go_on(plan: &Plan, state: &RunState, phase: &PlanPhase, group: &[StepIndex]) -> Vec<Directive> {
@@ -222,28 +220,6 @@ pub fn answer_by(plan: &Plan, state: &RunState, question: &Question) -> Option<u
     patience.into_iter().chain(outage).min()
 }
 
-/// Why the outage lasts too long, when it does and something can be done about it.
-fn outage_is_too_long(plan: &Plan, state: &RunState) -> Option<String> {
-    let lasted = state.now_ms.saturating_sub(state.outage_began_ms?);
-    let most = plan.outage_max_ms?;
-    (lasted >= most && may_still_back_out(plan, state)).then(|| {
-        format!(
-            "the write outage has lasted {}, and {} is the most that this estate allows",
-            spoken(lasted),
-            spoken(most)
-        )
-    })
-}
-
-pub(super) fn may_still_back_out(plan: &Plan, state: &RunState) -> bool {
-    let wave = open_group(plan, state).and_then(|(phase, _)| phase.wave);
-    plan.mode == Mode::Planned
-        && state.back_out.is_none()
-        && to_undo(plan, state, wave).iter().any(|index| {
-            plan.steps.get(*index).is_some_and(|step| step.gives.iter().any(|fact| fact.kind == FactKind::Fenced))
-        })
-}
-
 fn may_undo_something(plan: &Plan, state: &RunState, wave: Option<u32>) -> bool {
     !to_undo(plan, state, wave).is_empty()
 }
@@ -338,25 +314,10 @@ fn finish(plan: &Plan, state: &RunState) -> Directive {
     if !misses.is_empty() {
         return Directive::Finish(Verdict::DoneWithMisses, format!("done, except {}", misses.join(", ")));
     }
-    if let Some(why) = objective_missed(plan, state) {
+    if let Some(why) = outage::objective_missed(plan, state) {
         return Directive::Finish(Verdict::DoneWithMisses, why);
     }
     let changed = state.steps.iter().any(|record| matches!(record.stage, Stage::Done { how } if how != How::Already));
     let reason = if changed { "every step is done" } else { "everything was so already; nothing was changed" };
     Directive::Finish(Verdict::Done, reason.to_owned())
-}
-
-fn objective_missed(plan: &Plan, state: &RunState) -> Option<String> {
-    let began = state.outage_began_ms?;
-    let outage_ms = state.outage_ended_ms?.saturating_sub(began);
-    if let Some(most) = plan.outage_max_ms.filter(|most| plan.mode == Mode::Planned && outage_ms > *most) {
-        return Some(format!(
-            "done, but the write outage lasted {}, and {} is the objective",
-            spoken(outage_ms),
-            spoken(most)
-        ));
-    }
-    let total_ms = state.outage_ended_ms?;
-    let rto = plan.rto_ms.filter(|most| plan.mode == Mode::Emergency && total_ms > *most)?;
-    Some(format!("done, but recovery took {}, and {} is the objective", spoken(total_ms), spoken(rto)))
 }

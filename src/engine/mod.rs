@@ -6,7 +6,8 @@
 //! * [`state`]: the fold of events; what a resume still believes, what an answer means, the outage.
 //! * `step`: one step's stages and transitions.
 //! * [`machine`]: reads a state and says what is to be done next. No clock, no IO, no async.
-//! * [`park`]: what is waited for without the lock. `leg`: what is moved apart from the rest in one run.
+//! * [`park`]: what is waited for without the lock. `leg`: what is moved apart from the rest in one run. `outage`: how
+//!   long users wait, each wave of each leg on its own.
 //! * [`pace`]: when each step could begin, and what it took. [`path`]: what a write outage is made of.
 //! * [`driver`]: the one loop: ask the machine, do it, append the event, tell the reporter. No judgement.
 //! * [`rehearsal`]: the dry-run: every look, no touch.
@@ -18,6 +19,7 @@ pub mod driver;
 pub mod event;
 mod leg;
 pub mod machine;
+mod outage;
 pub mod pace;
 pub mod park;
 pub mod path;

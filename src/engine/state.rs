@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Applied;
 use super::event::{Answer, Event, Resolution, What};
+use super::outage::{Outage, Stretch};
 use super::park::Wait;
 use super::plan::{Plan, PlanStep, StepIndex};
 pub use super::step::{How, SETTLE_MS, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
 use crate::base::name::ServiceName;
 use crate::runbook::bound::{Mode, OnFailure};
-use crate::runbook::signature::{Effect, FactKind, Undo};
+use crate::runbook::signature::{Effect, Undo};
 
 /// Of looks that say nothing new, the journal keeps one in this many milliseconds.
 const KEEP_LOOK_MS: u64 = 1_000;
@@ -45,7 +46,9 @@ pub struct RunState {
     /// Services whose promotion was intended, and in which leg.
     pub(super) passed: BTreeSet<(usize, ServiceName)>,
     /// In which leg the outage began.
-    outage_leg: Option<usize>,
+    pub(super) outage_leg: Option<usize>,
+    /// The outages of the legs and their waves; those that were taken back are gone.
+    pub(super) outages: BTreeMap<Stretch, Outage>,
     settled_to: (usize, usize),
     /// Phases whose window was seen open, and steps that were waited for, in this segment of the run.
     pub(super) windows_open: BTreeSet<usize>,
@@ -88,6 +91,7 @@ impl RunState {
             acting: 0,
             passed: BTreeSet::new(),
             outage_leg: None,
+            outages: BTreeMap::new(),
             settled_to: (0, 0),
             parked: None,
             windows_open: BTreeSet::new(),
@@ -266,7 +270,7 @@ impl RunState {
         }
         self.acting = self.acting.saturating_sub(usize::from(acted)) + usize::from(acts);
         self.pass_over(plan, index, step);
-        self.fold_outage(plan.leg(index), index, step, what);
+        self.fold_outage(plan, index, step, what);
         Ok(())
     }
 
@@ -282,25 +286,6 @@ impl RunState {
         let now_ms = self.now_ms;
         if let Some(record) = self.steps.get_mut(index).filter(|_| step.on_failure == OnFailure::GoOn || late_check) {
             record.settle(Stage::Missed { why }, now_ms);
-        }
-    }
-
-    /// The engine's own figure of the write outage: from the first fence to the last redirection.
-    fn fold_outage(&mut self, leg: usize, index: StepIndex, step: &PlanStep, what: &What) {
-        let gives = |kind| step.gives.iter().any(|fact| fact.kind == kind);
-        if matches!(what, What::Intended { .. }) && gives(FactKind::Fenced) {
-            // Another leg's fence begins an outage of its own, with its own limit.
-            if self.outage_began_ms.is_none() || self.outage_leg.is_some_and(|began_in| began_in != leg) {
-                (self.outage_began_ms, self.outage_ended_ms) = (Some(self.now_ms), None);
-            }
-            self.outage_leg = Some(leg);
-        }
-        let did = self
-            .steps
-            .get(index)
-            .is_some_and(|record| matches!(record.stage, Stage::Done { how } if how != How::Already));
-        if did && self.outage_began_ms.is_some() && (gives(FactKind::Led) || gives(FactKind::Promoted)) {
-            self.outage_ended_ms = Some(self.now_ms);
         }
     }
 

@@ -75,10 +75,7 @@ impl Board {
             };
             open.push(Open { id: step.id.clone(), since_ms, usual: experience.step(step), why, undoing: false });
         }
-        let outage = match (state.outage_began_ms, state.outage_ended_ms) {
-            (Some(began), None) => Some((began, most_ms(plan))),
-            _ => None,
-        };
+        let outage = state.waits_since_ms().map(|began| (began, most_ms(plan)));
         Self { phase: phase_line(plan, state), open, outage, back: Back::of(plan, state, experience) }
     }
 

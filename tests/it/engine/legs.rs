@@ -235,3 +235,31 @@ fn a_check_between_two_promotions_of_one_leg_is_not_passed_over() {
     story.does_all_before("check").refuses("check");
     assert_eq!(story.ends(), Verdict::Stopped);
 }
+
+#[test]
+fn the_outage_of_a_later_wave_begins_with_its_own_fence() {
+    let mut story = Story::new(TWO_WAVES);
+    story.at(1).does("1/fence").at(5).does("1/promote").does("1/point");
+    story.at(6).intends("2/fence").at(7).refuses("2/fence");
+    assert_eq!(story.goes_back_to_its_end(), Verdict::Stopped, "the first wave stays where it is");
+    // A person mends what was refused, and goes on.
+    story.at(600).resumes().does("2/fence");
+    story.looks_next_at("2/promote");
+    assert_eq!(machine::wake_at(&story.plan, &story.state), Some(660 * SECOND));
+    story.at(661).tell(What::TimePassed);
+    let next = story.next();
+    assert!(matches!(next, Directive::Record(What::BackOutBegan { wave: Some(2), .. })), "{next:?}");
+}
+
+#[test]
+fn the_objective_is_that_of_each_wave_and_of_each_leg() {
+    let mut story = Story::new(TWO_WAVES);
+    story.at(1).does("1/fence").at(40).does("1/promote").does("1/point");
+    story.at(41).does("2/fence").at(80).does("2/promote").does("2/point");
+    assert_eq!(story.ends(), Verdict::Done, "nobody waited for longer than 39 s");
+
+    let mut story = Story::new(THERE_AND_BACK);
+    story.at(1).does("there/fence").at(90).does("there/promote").does("there/point");
+    story.at(91).does_all_after("there/point");
+    assert_eq!(story.ends(), Verdict::DoneWithMisses, "the first leg kept users waiting for 89 s");
+}
