@@ -8,7 +8,7 @@ use super::event::{Answer, Question, QuestionKind, What};
 use super::outage;
 use super::pace::open_group;
 use super::park::{self, Wait};
-use super::plan::{Plan, PlanPhase, StepIndex};
+use super::plan::{Plan, PlanPhase, PlanStep, StepIndex};
 use super::state::{How, RunState, Stage, StepRecord, UndoStage};
 use super::verdict::Verdict;
 use crate::runbook::bound::{Mode, OnFailure};
@@ -70,7 +70,11 @@ fn go_on(plan: &Plan, state: &RunState, phase: &PlanPhase, group: &[StepIndex]) 
         .filter(|(_, _, record)| matches!(record.stage, Stage::Failed { .. }))
         .map(|(index, ..)| index)
         .collect();
-    if let Some(first) = failed.first() {
+    // Of those that failed together the one in doubt is told: what it may have done is not known.
+    let in_doubt = |index: &&StepIndex| {
+        state.steps.get(**index).is_some_and(|record| matches!(record.stage, Stage::Failed { doubt: true, .. }))
+    };
+    if let Some(first) = failed.iter().find(in_doubt).or(failed.first()) {
         // What is under way beside it ends first; nothing new is begun.
         let busy = records()
             .any(|(_, _, record)| matches!(record.stage, Stage::Acting | Stage::Unproven | Stage::InDoubt { .. }));
@@ -224,10 +228,27 @@ fn may_undo_something(plan: &Plan, state: &RunState, wave: Option<u32>) -> bool 
     !to_undo(plan, state, wave).is_empty()
 }
 
-/// Whether all that was done leaves nothing behind: a checkpoint, a row of our own.
+/// Whether all that was done leaves nothing behind.
 fn nothing_lasts(plan: &Plan, state: &RunState) -> bool {
     let mut touched = plan.steps.iter().zip(&state.steps).filter(|(_, record)| record.has_touched());
-    touched.all(|(step, _)| step.undo == Undo::Nothing && step.effect == Effect::Idempotent)
+    touched.all(|(step, _)| leaves_nothing(step))
+}
+
+/// A checkpoint, a row of our own.
+fn leaves_nothing(step: &PlanStep) -> bool {
+    step.undo == Undo::Nothing && step.effect == Effect::Idempotent
+}
+
+/// Whether something may have been done by a step that a back-out does not take back: a copy that may still be
+/// running, say. A process that was cut off leaves its step in doubt as a failed one does. Of a promotion the way
+/// forward looks for itself, and what has passed its point of no return is told anyway.
+fn may_stand(step: &PlanStep, record: &StepRecord, any_passed: bool) -> bool {
+    let doubt = match record.stage {
+        Stage::Failed { doubt, .. } => doubt,
+        Stage::InDoubt { .. } => !(leaves_nothing(step) || any_passed && step.undo == Undo::Impossible),
+        _ => false,
+    };
+    doubt && record.has_touched()
 }
 
 /// What a back-out takes back, last first: what this run did or may have done, of services that have not
@@ -274,11 +295,8 @@ fn go_back(plan: &Plan, state: &RunState) -> Vec<Directive> {
         )];
     }
     let Some(last) = open.first() else {
-        let doubt = state
-            .steps
-            .iter()
-            .any(|record| matches!(record.stage, Stage::Failed { doubt: true, .. }) && record.has_touched());
         let any_passed = state.any_has_passed();
+        let doubt = plan.steps.iter().zip(&state.steps).any(|(step, record)| may_stand(step, record, any_passed));
         let verdict = match (doubt, any_passed) {
             (true, _) => Verdict::InDoubt,
             (false, true) => Verdict::Stopped,

@@ -263,3 +263,29 @@ fn the_objective_is_that_of_each_wave_and_of_each_leg() {
     story.at(91).does_all_after("there/point");
     assert_eq!(story.ends(), Verdict::DoneWithMisses, "the first leg kept users waiting for 89 s");
 }
+
+#[test]
+fn a_rollback_of_a_run_in_doubt_says_so_until_somebody_has_looked() {
+    let mut story = Story::new(FAILBACK);
+    story.intends("rejoin/follow").resumes().goes_back();
+    assert_eq!(story.goes_back_to_its_end(), Verdict::InDoubt, "a copy may be running");
+    story.resumes();
+    assert_eq!(story.goes_back_to_its_end(), Verdict::InDoubt);
+    let (step, reason, by) = (story.find("rejoin/follow"), "seen".to_owned(), "p".to_owned());
+    story.tell(What::Resolved { step, verdict: Resolution::NotDone, reason, by });
+    story.tell(What::Ended { verdict: Verdict::Stopped, reason: "resolved".to_owned() });
+    assert_eq!(story.resumes().goes_back_to_its_end(), Verdict::BackedOut);
+}
+
+#[test]
+fn of_steps_that_fail_together_the_one_in_doubt_is_told() {
+    let mut story = Story::new(&[("1/promote", 0, None, "orders"), ("2/promote", 0, None, "wiki")]);
+    story.plan.phases[0].groups = vec![vec![0, 1]];
+    story.plan.phases[1].groups = Vec::new();
+    story.intends("1/promote").intends("2/promote").refuses("1/promote");
+    let error = ActionError::new(Fault::InDoubt, "no answer");
+    story.tell(What::ActFailed { step: 1, attempt: 1, error });
+    story.refuses("2/promote");
+    assert!(matches!(story.stage("2/promote"), Stage::Failed { doubt: true, .. }), "{:?}", story.stage("2/promote"));
+    assert_eq!(story.ends(), Verdict::InDoubt);
+}
