@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::Applied;
+use super::action::{Applied, Observed};
 use super::event::{Answer, Event, Resolution, What};
 use super::outage::{Outage, Stretch};
 use super::park::Wait;
@@ -49,7 +49,7 @@ pub struct RunState {
     pub(super) outage_leg: Option<usize>,
     /// The outages of the legs and their waves; those that were taken back are gone.
     pub(super) outages: BTreeMap<Stretch, Outage>,
-    settled_to: (usize, usize),
+    pub(super) settled_to: (usize, usize),
     /// Phases whose window was seen open, and steps that were waited for, in this segment of the run.
     pub(super) windows_open: BTreeSet<usize>,
     pub(super) watched: BTreeSet<StepIndex>,
@@ -211,6 +211,7 @@ impl RunState {
         let Some(record) = self.steps.get_mut(index) else { return Ok(()) };
         let stage = record.stage.clone();
         let acted = stage == Stage::Acting;
+        let doubted = matches!(stage, Stage::InDoubt { .. });
         match (what, stage) {
             (
                 What::Looked { observed, .. },
@@ -269,6 +270,10 @@ impl RunState {
             self.passed.extend(step.services.first().map(|service| (plan.leg(index), service.clone())));
         }
         self.acting = self.acting.saturating_sub(usize::from(acted)) + usize::from(acts);
+        let waits = matches!(what, What::Looked { observed: Observed::Blocked { until: Some(_), .. }, .. });
+        if step.undo == Undo::Impossible && doubted && waits {
+            self.rest_again(plan, index);
+        }
         self.pass_over(plan, index, step);
         self.fold_outage(plan, index, step, what);
         Ok(())

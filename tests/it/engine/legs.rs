@@ -289,3 +289,42 @@ fn of_steps_that_fail_together_the_one_in_doubt_is_told() {
     assert!(matches!(story.stage("2/promote"), Stage::Failed { doubt: true, .. }), "{:?}", story.stage("2/promote"));
     assert_eq!(story.ends(), Verdict::InDoubt);
 }
+
+#[test]
+fn what_a_promotion_rests_on_is_looked_at_again_until_it_is_done() {
+    let before = |story: &mut Story| {
+        story.does_all_before("1/promote").intends("1/promote");
+    };
+    // Cut off in the act: that is looked at first. It was done, so nothing before it matters any more.
+    let mut story = Story::new(FAILBACK);
+    before(&mut story);
+    story.resumes().looks_next_at("1/promote");
+    story.looks("1/promote", Observed::Satisfied(Evidence::new("so"))).looks_next_at("1/point");
+
+    // It was not done, and waits for a fence that went with the process which held it.
+    let mut story = Story::new(FAILBACK);
+    before(&mut story);
+    story.resumes().looks("1/promote", not_fenced()).looks_next_at("1/fence");
+    story.does("1/fence").looks_next_at("1/arrived");
+    story.does("1/arrived").does("1/detach").looks_next_at("1/promote");
+    assert_eq!(story.does("1/promote").does("1/point").ends(), Verdict::Done);
+
+    // Refused, or in doubt and then said to be not done by a person.
+    for doubt in [false, true] {
+        let mut story = Story::new(FAILBACK);
+        before(&mut story);
+        if doubt {
+            let down = Observed::Blocked { until: None, reason: "down".to_owned(), evidence: Evidence::default() };
+            story.resumes().looks("1/promote", down.clone()).at(3).looks("1/promote", down);
+            assert_eq!(story.ends(), Verdict::InDoubt);
+            let (step, reason, by) = (story.find("1/promote"), "seen".to_owned(), "p".to_owned());
+            story.tell(What::Resolved { step, verdict: Resolution::NotDone, reason, by });
+        } else {
+            story.refuses("1/promote");
+            assert_eq!(story.ends(), Verdict::Stopped, "past the point of no return nothing goes back");
+        }
+        story.resumes().looks_next_at("1/fence");
+        story.does("1/fence").does("1/arrived").does("1/detach").does("1/promote").does("1/point");
+        assert_eq!(story.ends(), Verdict::Done);
+    }
+}
