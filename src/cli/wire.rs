@@ -14,10 +14,10 @@ use crate::actions::database::port::{Adapter, Database, Role, Standing};
 use crate::actions::database::{mysql, postgres};
 use crate::actions::ssh::Hosts;
 use crate::actions::{database, entrance, host, human, web};
-use crate::base::name::{ServiceName, SiteName};
+use crate::base::name::{HostName, ServiceName, SiteName};
 use crate::engine::action::{Action, Leave, Touch};
 use crate::estate::Estate;
-use crate::estate::model::Kind;
+use crate::estate::model::{Kind, Login};
 use crate::runbook::bound::BoundAction;
 use crate::runbook::signature::Noun;
 use crate::store::watch::LockWatch;
@@ -48,6 +48,15 @@ impl Workshop {
             }
         }
         Ok(Self { estate, hosts, databases })
+    }
+
+    /// Begins to log in at every host that can be logged in to, and waits for none: whoever looks there waits for the same
+    /// attempt.
+    pub fn warm(&self) {
+        let hosts = Arc::clone(&self.hosts);
+        let logins = self.estate.hosts.values().filter(|host| host.login == Login::Ssh);
+        let names: Vec<HostName> = logins.map(|host| host.name.clone()).collect();
+        tokio::spawn(async move { hosts.warm(&names).await });
     }
 
     /// One action.

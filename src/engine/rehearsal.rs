@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::action::{Action, ActionError, Evidence, Fact, Observed};
+use super::event::What;
 use super::plan::{Plan, PlanStep, StepIndex};
 use super::ports::Clock;
 use crate::runbook::signature::{Effect, FactKind};
@@ -87,6 +88,17 @@ impl Rehearsal {
         let mut counted = steps().filter(|(step, _)| counts(step)).peekable();
         let moves = !serves.is_empty() && plan.legs.is_empty();
         moves && counted.peek().is_some() && counted.all(|(_, foreseen)| matches!(foreseen, Foreseen::Already(_)))
+    }
+
+    /// What a run that begins at once need not look at a second time: whatever was found to be so before the first step that
+    /// could act. Nothing that a fence or a promotion rests on is among it: those look for themselves.
+    pub fn seen_before_the_first_act(&self, plan: &Plan) -> Vec<What> {
+        let before = plan.steps.iter().take_while(|step| step.effect == Effect::Look && step.question.is_none());
+        let seen = before.zip(&self.steps).enumerate().filter_map(|(step, (_, foreseen))| match foreseen {
+            Foreseen::Already(evidence) => Some(What::Looked { step, observed: Observed::Satisfied(evidence.clone()) }),
+            _ => None,
+        });
+        seen.collect()
     }
 
     /// Steps that were really looked at, in percent.

@@ -17,6 +17,7 @@ use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::{human::HumanReporter, json, json::JsonReporter, page::Page};
 use crate::cli::{bell, drill, ending, leave, locking, owner, present};
+use crate::engine::action::Observed;
 use crate::engine::driver::{DriveError, Driver};
 use crate::engine::event::{EVENT_FORMAT, Event, What};
 use crate::engine::plan::Plan;
@@ -24,7 +25,7 @@ use crate::engine::ports::{Clock, Interrupt, Journal, JournalError, Reporter};
 use crate::engine::rehearsal::{Rehearsal, rehearse};
 use crate::engine::state::RunState;
 use crate::engine::verdict::Verdict;
-use crate::runbook::bound::OnFailure;
+use crate::runbook::bound::{Mode, OnFailure};
 use crate::store::Store;
 use crate::store::journal::Writer;
 
@@ -79,8 +80,8 @@ async fn attempt(
     let held = locking::take(&mut store, &prepared.estate.name, &id, consent.take_over)?;
     let taken_from = held.taken_from.clone();
     let outcome = begin(common, &mut prepared, accept, consent, saved.as_ref(), &clock).await;
-    let locks = match outcome {
-        Ok(Some(locks)) => locks,
+    let (locks, seen) = match outcome {
+        Ok(Some(may_begin)) => may_begin,
         Ok(None) => {
             store.release_lock(&held)?;
             return Ok(Exit::Done);
@@ -103,11 +104,17 @@ async fn attempt(
         opening.push(taken_over(taken_from, &locks, accept));
     }
     opening.extend(attended(common, accept, consent));
+    opening.extend(seen);
     let origin_ms = i128::from(clock.monotonic_ms());
     for what in opening {
         let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: 0, what };
         writer.append(&event, true).map_err(|error| journal_failure(&error, &id, false))?;
         state.fold(&prepared.plan, &event).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        if let What::Looked { step, observed: Observed::Satisfied(evidence) } = &event.what
+            && let Some(step) = prepared.plan.steps.get(*step)
+        {
+            prepared.context.memory.record(&step.id, evidence);
+        }
         opened(common, &id, &prepared.plan, &event);
     }
     drive(common, &prepared, &mut state, writer, accept, consent, &clock, origin_ms, &id, locks).await
@@ -131,7 +138,8 @@ pub(super) fn taken_over(from: Option<String>, locks: &crate::cli::wire::Locks, 
     What::Noted { note: crate::engine::action::Evidence::new(format!("taken over{from}{ended}: {reason}")) }
 }
 
-/// Looks at everything and decides whether the run may begin; `None` when there is nothing to do.
+/// Looks at everything and decides whether the run may begin; `None` when there is nothing to do. Gives the locks, and
+/// what was seen just now that the run need not look at again.
 async fn begin(
     common: &Common,
     prepared: &mut Prepared,
@@ -139,7 +147,8 @@ async fn begin(
     consent: &Consent,
     saved: Option<&plan_verb::Saved>,
     clock: &SystemClock,
-) -> Result<Option<crate::cli::wire::Locks>, Failure> {
+) -> Result<Option<(crate::cli::wire::Locks, Vec<What>)>, Failure> {
+    prepared.workshop.warm();
     let locks = prepared.workshop.lock(consent.take_over).await?;
     let rehearsal = rehearse(&prepared.plan, &prepared.actions, clock, LOOK_LIMIT_MS).await;
     if let Some(saved) = saved {
@@ -166,7 +175,13 @@ async fn begin(
         session::say(&format!("{}: everything is so already; nothing was changed", prepared.plan.title));
         return Ok(None);
     }
-    Ok(Some(locks))
+    // Users are without the service already: what was seen a moment ago is not looked at twice. A planned run has the time,
+    // and looks again just before its fence.
+    let seen = match prepared.plan.mode {
+        Mode::Emergency => rehearsal.seen_before_the_first_act(&prepared.plan),
+        Mode::Planned => Vec::new(),
+    };
+    Ok(Some((locks, seen)))
 }
 
 fn refuse_if_blocked(common: &Common, plan: &Plan, rehearsal: &Rehearsal, accept: &Accept) -> Result<(), Failure> {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use switchback::actions::database::port::Database;
-use switchback::engine::action::{Action, Fault, Observed};
+use switchback::engine::action::{Action, Effect, Fault, Observed};
+use switchback::engine::event::What;
 use switchback::engine::rehearsal::{Foreseen, rehearse};
 use switchback::engine::verdict::Verdict;
 
