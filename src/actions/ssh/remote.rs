@@ -100,6 +100,19 @@ impl RemoteHost {
         self.run_look(what, user, limit).await
     }
 
+    /// Runs a look script that begins few programs, all of which end by themselves at once: inside an outage. A
+    /// standing shell runs it in a child of its own, without `timeout`; a disk that hangs would keep that waiting, too.
+    pub async fn look_briefly(
+        &self,
+        script: &LookScript,
+        arguments: &[&str],
+        user: As<'_>,
+        limit: Duration,
+    ) -> Result<Output, ActionError> {
+        let what = What::Brief { name: script.name, text: script.text, arguments };
+        self.run_look(what, user, limit).await
+    }
+
     /// Runs a touch script.
     pub async fn touch(
         &self,

@@ -29,6 +29,8 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 pub(super) enum What<'a> {
     /// One of our own texts. It leaves nothing behind that would go on printing.
     Script { name: &'a str, text: &'static str, arguments: &'a [&'a str] },
+    /// One of our own looks that ends by itself at once.
+    Brief { name: &'a str, text: &'static str, arguments: &'a [&'a str] },
     /// A user's own look.
     Look(&'a [String]),
     /// A user's own act. It may leave something that goes on printing: waited for until its outputs are closed.
@@ -39,7 +41,7 @@ impl What<'_> {
     /// The words of the command, as a process is given them.
     pub(super) fn words(&self) -> Vec<&str> {
         match self {
-            Self::Script { name, text, arguments } => {
+            Self::Script { name, text, arguments } | Self::Brief { name, text, arguments } => {
                 ["sh", "-c", *text, *name].into_iter().chain(arguments.iter().copied()).collect()
             }
             Self::Look(argv) | Self::Act(argv) => argv.iter().map(String::as_str).collect(),
@@ -49,7 +51,7 @@ impl What<'_> {
     /// What messages call it.
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Script { name, .. } => name,
+            Self::Script { name, .. } | Self::Brief { name, .. } => name,
             Self::Look(argv) | Self::Act(argv) => argv.first().map_or("", String::as_str),
         }
     }
@@ -182,14 +184,14 @@ impl Shell {
         match what {
             None => order.push_str("code=0\n"),
             Some(What::Script { name, text, arguments }) => {
-                let known = self.texts.iter().position(|held| *held == text);
-                let number = known.unwrap_or(self.texts.len());
-                if known.is_none() {
-                    writeln!(order, "t{number}={}", quoted(text)?).ok()?;
-                    self.texts.push(text);
-                }
+                let number = self.hold(text, &mut order)?;
                 let words = [name].into_iter().chain(arguments.iter().copied());
                 writeln!(order, "{frame} sh -c \"$t{number}\" {} </dev/null; code=$?", all_quoted(words)?).ok()?;
+            }
+            Some(What::Brief { text, arguments, .. }) => {
+                let number = self.hold(text, &mut order)?;
+                let words = all_quoted(arguments.iter().copied())?;
+                writeln!(order, "(set -- {words}; eval \"$t{number}\") </dev/null; code=$?").ok()?;
             }
             Some(What::Look(argv)) => {
                 let words = all_quoted(argv.iter().map(String::as_str))?;
@@ -209,6 +211,17 @@ impl Shell {
         }
         writeln!(order, "echo \"{end}$code\"; echo \"{end}$code\" >&2; }}").ok()?;
         Some(order)
+    }
+
+    /// The number of the variable that holds this text; an order that is the first to use it sends it along.
+    fn hold(&mut self, text: &'static str, order: &mut String) -> Option<usize> {
+        let known = self.texts.iter().position(|held| *held == text);
+        let number = known.unwrap_or(self.texts.len());
+        if known.is_none() {
+            writeln!(order, "t{number}={}", quoted(text)?).ok()?;
+            self.texts.push(text);
+        }
+        Some(number)
     }
 }
 

@@ -255,3 +255,19 @@ async fn tables_that_differ_are_named_and_equal_ones_counted() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_emergency_need_not_look_at_twice_is_nothing_that_a_promotion_rests_on() {
+    let maker = maker(Order::Emergency, "dallas", "nuremberg");
+    let world = Shared::new(World::new(Vec::new()));
+    world.world().members[0].reachable = false;
+    let clock = TestClock(tokio::time::Instant::now());
+    let rehearsal = rehearse(&maker.plan, &maker.actions(&world), &clock, 5_000).await;
+    let seen = rehearsal.seen_before_the_first_act(&maker.plan);
+    let first_act = maker.plan.steps.iter().position(|step| step.effect != Effect::Look).expect("an act");
+    for what in &seen {
+        let What::Looked { step, observed: Observed::Satisfied(_) } = what else { panic!("{what:?}") };
+        assert!(*step < first_act, "{}", maker.plan.steps[*step].id);
+    }
+    assert!(seen.len() <= first_act && first_act < maker.plan.steps.len(), "{seen:?}");
+}

@@ -1,6 +1,6 @@
 //! One member: the estate's words about it, its host, its server; and a look at both at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use super::conninfo::Conninfo;
 use super::disk::{self, Cluster, Data, Disk};
 use super::live::Link;
+use super::lsn::Lsn;
 use super::server::{self, Server};
 use crate::actions::ssh::{As, LookScript, Output, RemoteHost, TouchScript};
 use crate::engine::action::{ActionError, Touch};
@@ -24,7 +25,12 @@ pub struct Member {
     pub estate: PostgresMember,
     pub host: Arc<RemoteHost>,
     pub link: Arc<Link>,
+    /// The shutdown checkpoint that was measured last: what stands at a place of a timeline's log does not change.
+    measured: Mutex<Option<Measured>>,
 }
+
+/// Timeline, place and length in bytes of the record of a shutdown checkpoint.
+type Measured = (u32, Lsn, u64);
 
 /// What a look at a member found. Either half may be missing.
 #[derive(Debug, Clone)]
@@ -36,7 +42,7 @@ pub struct Seen {
 impl Member {
     pub fn new(estate: PostgresMember, host: Arc<RemoteHost>, application: String) -> Self {
         let link = Arc::new(Link::new(estate.clone(), host.estate().address.clone(), application));
-        Self { estate, host, link }
+        Self { estate, host, link, measured: Mutex::new(None) }
     }
 
     /// `a-db`
@@ -71,6 +77,18 @@ impl Member {
         self.host.look(script, &arguments, self.owner(), limit).await
     }
 
+    /// The same for a script that ends by itself at once; see [`RemoteHost::look_briefly`].
+    pub async fn look_briefly(
+        &self,
+        script: &LookScript,
+        more: &[&str],
+        limit: Duration,
+    ) -> Result<Output, ActionError> {
+        let places = self.places();
+        let arguments: Vec<&str> = places.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        self.host.look_briefly(script, &arguments, self.owner(), limit).await
+    }
+
     /// Runs a touch script as the server's owner; `more` follows on the places.
     pub async fn touch_script(
         &self,
@@ -94,9 +112,20 @@ impl Member {
             Control::Systemd { unit } => unit.as_str(),
             Control::PgCtl | Control::Commands(_) => "",
         };
-        let output = self.look_script(&disk::LOOK, &[unit], DISK_LOOK_MAX).await?;
+        let known = *self.measured();
+        let known = known.map_or_else(String::new, |(timeline, place, bytes)| format!("{timeline} {place} {bytes}"));
+        let output = self.look_briefly(&disk::LOOK, &[unit, &known], DISK_LOOK_MAX).await?;
         let text = output.stdout_or(&format!("{}: looking at {}", self.name(), self.data_dir()))?;
-        disk::parse(&text).map_err(|why| ActionError::refused(format!("{}: {}: {why}", self.name(), self.data_dir())))
+        let disk = disk::parse(&text)
+            .map_err(|why| ActionError::refused(format!("{}: {}: {why}", self.name(), self.data_dir())))?;
+        if let Data::Found(Cluster { control, checkpoint_bytes: Some(bytes), .. }) = &disk.data {
+            *self.measured() = Some((control.timeline, control.checkpoint, *bytes));
+        }
+        Ok(disk)
+    }
+
+    fn measured(&self) -> MutexGuard<'_, Option<Measured>> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at disk and server at once. Refused when they are not of one another: then the address leads

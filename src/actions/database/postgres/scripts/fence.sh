@@ -1,6 +1,6 @@
 # fence DATA CONFIG BIN STOP FORCE: first no start can take writes any more, then the server is stopped.
 # STOP: seconds, 0 to leave it running. FORCE: yes where a server that does not go may be killed.
-stop=$4 force=$5
+stop=$4 force=$5 control=
 [ -f "$data/PG_VERSION" ] || fail "$data holds no cluster"
 # In an emergency there is no way back, and so no need to keep what it takes.
 if [ "$force" = yes ]; then [ -d "$state" ] || mkdir "$state" 2>/dev/null; else make_state; fi
@@ -17,7 +17,9 @@ if [ "$stop" != 0 ] && [ -n "$pid" ]; then
     polls=$((stop * 100))
     while :; do
         # The control data says it as soon as it is true; the postmaster may live on, for an archiver that hangs.
-        case $("$bin/pg_controldata" -D "$data") in *'cluster state: '*' shut down'*) break ;; esac
+        control=$("$bin/pg_controldata" -D "$data")
+        case $control in *'cluster state: '*' shut down'*) break ;; esac
+        control=
         postmaster >/dev/null || break
         polls=$((polls - 1))
         if [ "$polls" -le 0 ]; then
@@ -39,4 +41,4 @@ if [ "$stop" != 0 ] && [ -n "$pid" ]; then
         sleep 0.005
     done
 fi
-set -- "$data" "$config" "$bin" ""
+set -- "$data" "$config" "$bin" "" "" "$control"

@@ -1,6 +1,8 @@
-# look DATA CONFIG BIN UNIT: what a member's disk tells. Reads only. It runs several times in an outage, and most of what it
-# costs is programs that it begins; so it begins few.
-data=$1 config=$2 bin=$3 unit=$4
+# look DATA CONFIG BIN UNIT [RECORD [CONTROL]]: what a member's disk tells. Reads only. It runs several times in an outage, and
+# most of what it costs is programs that it begins; so it begins few.
+# RECORD: timeline, place and length of a shutdown checkpoint that was measured before; what is written there does not change.
+# CONTROL: the control data, where whoever comes before this has read them at this moment.
+data=$1 config=$2 bin=$3 unit=$4 measured=$5 control=$6
 say() { printf '%s=%s\n' "$1" "$2"; }
 
 [ -z "$unit" ] || say unit "$(systemctl is-enabled "$unit" 2>/dev/null)"
@@ -83,7 +85,7 @@ case $told in
         ;;
 esac
 
-control=$("$bin/pg_controldata" -D "$data") || exit
+[ -n "$control" ] || control=$("$bin/pg_controldata" -D "$data") || exit
 # How long the record of a shutdown checkpoint is says where it ends.
 case $control in
     *'state:               shut down'*)
@@ -95,7 +97,9 @@ case $control in
         done <<CONTROL
 $control
 CONTROL
-        record=$("$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$place" -n 1 2>/dev/null)
+        record="len (rec/tot): -/${measured##* },"
+        [ "${measured% *}" = "$timeline $place" ] ||
+            record=$("$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$place" -n 1 2>/dev/null)
         case $record in
             *'len (rec/tot): '*/*,*)
                 record=${record#*len (rec/tot): }

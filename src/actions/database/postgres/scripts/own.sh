@@ -29,14 +29,16 @@ told_lines() {
     [ -e "$from" ] || return 0
     grep '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$from" || [ $? = 1 ]
 }
-# keep_told FILE: those lines, written down there; all of them or nothing.
-keep_told() { told_lines >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"; }
+# keep_told FILE [LINES]: those lines, written down there; all of them or nothing.
+keep_told() {
+    if [ $# = 1 ]; then told_lines; else printf '%s\n' "$2"; fi >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"
+}
 # tell DIRECTORY [LINE...]: those lines replaced by these, on disk before it returns. The settings of others are in the same
 # file: it is replaced only by one that is whole.
 tell() {
     settings=$1/postgresql.auto.conf where=$1
     shift
-    rm -f "$settings.switchback"
+    [ ! -e "$settings.switchback" ] || rm -f "$settings.switchback"
     : >"$settings.switchback" || fail "$settings cannot be written"
     if [ -e "$settings" ]; then
         grep -v '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$settings" >"$settings.switchback" || [ $? = 1 ] ||

@@ -1,13 +1,16 @@
 # tell DATA CONFIG BIN FOLLOWING CONNINFO SLOT: whom it follows, the last two quoted as a configuration file wants them.
 # FOLLOWING is `nobody`, `leader`, or `before`: as it was when it was told `nobody`. A server that runs reads it at once.
 following=$4 conninfo=$5 slot=$6
-[ -z "$(postmaster)" ] || [ -f "$data/standby.signal" ] || fail "$data serves as a primary"
+pid=$(postmaster)
+[ -z "$pid" ] || [ -f "$data/standby.signal" ] || fail "$data serves as a primary"
 make_state
 [ ! -f "$state/unusable" ] || fail "$data must not be started: $(cat "$state/unusable")"
-be_standby "$data"
+# Of a server that runs as a standby the signal is there and on disk: it was started with it.
+[ -n "$pid" ] || be_standby "$data"
 if [ "$following" = nobody ]; then
-    if [ "$(told_lines)" != "primary_conninfo = ''" ]; then
-        keep_told "$state/detached" || fail "$state/detached cannot be written"
+    lines=$(told_lines) || fail "$auto cannot be read"
+    if [ "$lines" != "primary_conninfo = ''" ]; then
+        keep_told "$state/detached" "$lines" || fail "$state/detached cannot be written"
         tell "$data" "primary_conninfo = ''"
     fi
 elif [ "$following" = before ] && [ -s "$state/detached" ]; then
@@ -22,6 +25,6 @@ else
     [ -n "$(postmaster)" ] || rm -f "$data/recovery.signal"
 fi
 if pid=$(postmaster); then
-    note_log "$pid"
     kill -HUP "$pid"
+    note_log "$pid"
 fi
