@@ -9,7 +9,7 @@ measure_mariadb() {
     for ((round = 1; round <= rounds; round++)); do
         say "== planned switch-over of MariaDB, round $round of $rounds"
         for who in $(in_turn "$round" switchback floor); do
-            under_load mariadb_outage "$who" mariadb "mariadb_by_$who" "$there"
+            under_load mariadb_outage "$who" mariadb "$there" "mariadb_by_$who"
             [[ $who != switchback ]] || where_time_goes inside_the_outage_of_mariadb
             swap=$here here=$there there=$swap
         done

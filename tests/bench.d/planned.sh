@@ -10,7 +10,7 @@ measure_planned() {
         say "== planned switch-over, round $round of $rounds"
         for who in $(in_turn "$round" "${movers[@]}"); do
             [[ $who != repmgr ]] || repmgr_registers "$(database_at "$here")" "$(database_at "$there")"
-            under_load planned_outage "$who" postgres "planned_by_$who" "$there"
+            under_load planned_outage "$who" postgres "$there" "planned_by_$who"
             if [[ $who == switchback ]]; then
                 where_time_goes inside_the_outage
             else
@@ -48,17 +48,23 @@ planned_by_ansible() { if [[ $1 == dallas ]]; then play_planned a; else play_pla
 
 planned_by_repmgr() { repmgr_moves "$(database_at "$1")"; }
 
-# under_load TOPIC WHO DATABASE COMMAND…: while the command moves the database, one client writes whose resolver forgets at once, and beside
-# it one whose resolver keeps the TTL. What counts is the longest gap that each sees; a lost write, or one on both sides, ends the bench.
+# under_load TOPIC WHO DATABASE SITE COMMAND: while the command moves the database to the site, one client writes whose resolver forgets at
+# once, and beside it one whose resolver keeps the TTL. What counts is the longest gap that each sees; a lost write, or one on both sides,
+# ends the bench.
 under_load() {
-    local topic=$1 who=$2 database=$3 client report
-    shift 3
+    local topic=$1 who=$2 database=$3 to=$4 client report tries
     tests/lab/lab client start bench --database "$database"
     tests/lab/lab client start bench-ttl --database "$database" --keep-ttl
     sleep 1
-    "$@"
+    "$5" "$to"
     sleep 2.5
     for client in bench bench-ttl; do
+        # A gap that has not ended is no gap between two writes.
+        for ((tries = 0; tries < 20; tries++)); do
+            ! client_reached "$client" "$(database_at "$to")" || break
+            sleep 1
+        done
+        client_reached "$client" "$(database_at "$to")" || fail "the client $client does not write at $to after $who has moved there"
         tests/lab/lab client stop "$client"
         report=$(tests/lab/lab client report "$client" --json)
         [[ $(tr -d ' \n' <<<"$report") == *'"missing":[],"both":[]'* ]] || fail "$who lost a write: $report"
@@ -66,6 +72,8 @@ under_load() {
         if [[ $client == bench ]]; then keep "$topic" "$who" ms "$report"; else keep "${topic}_client_keeps_ttl_2s" "$who" ms "$report"; fi
     done
 }
+
+client_reached() { [[ $(tests/lab/lab client report "$1" --json | tr -d ' \n') =~ \"acknowledged_by\":\{[^}]*\"$2\" ]]; }
 
 # What each step of the outage took, from the run's own events: from the fence's intention to the last redirection.
 where_time_goes() { # where_time_goes TOPIC
