@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::cut_off;
 use super::member::{Member, Seen, StartsAs};
-use super::{freezing, judge, programs, read_lock};
+use super::{freezing, judge, programs, read_lock, rows};
 use crate::actions::database::port::Fence;
 use crate::engine::action::{ActionError, Evidence, Fault, Touch};
 use crate::runbook::bound::Mode;
@@ -114,5 +114,7 @@ pub async fn unfence(member: &Member, touch: &Touch) -> Result<Evidence, ActionE
         member.restart(touch).await?;
     }
     let server = Box::pin(freezing::thaw(member, touch)).await?;
+    // Not being read-only is no proof that it takes writes: whatever holds users up holds this up as well.
+    rows::try_to_write(member, touch).await?;
     Ok(Evidence::new(format!("{} takes writes again, at {}", member.name(), server.position)))
 }

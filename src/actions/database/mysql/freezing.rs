@@ -12,7 +12,6 @@ use super::gtid::Gtids;
 use super::live::{LookSql, Session};
 use super::member::{Member, StartsAs};
 use super::read_lock::{self, Held, NO_SUCH_SESSION};
-use super::rows;
 use super::server::{self, Server};
 use crate::engine::action::{ActionError, Evidence, Fault, Touch};
 use crate::runbook::bound::Mode;
@@ -30,8 +29,6 @@ const ENDS: u32 = 25;
 const ENDS_POLL: Duration = Duration::from_millis(10);
 const SAMPLES: u32 = 3;
 const SAMPLE_POLL: Duration = Duration::from_millis(3);
-/// The server gives up by itself what this waits for.
-const WRITE_MAX: Duration = Duration::from_secs(8);
 
 /// Transactions that have changed something and are not at their end.
 const WRITERS: LookSql = LookSql(
@@ -269,7 +266,5 @@ pub async fn thaw(member: &Member, touch: &Touch) -> Result<Server, ActionError>
     if server.read_only {
         return Err(ActionError::transient(format!("{} says that it is read-only still", member.name())));
     }
-    // Not being read-only is no proof that it takes writes: whatever holds users up holds this up as well.
-    rows::try_to_write(member, &session, touch, WRITE_MAX).await?;
     Ok(server)
 }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::live::{LookSql, Session};
+use super::live::LookSql;
 use super::member::Member;
 use crate::actions::context::RunContext;
 use crate::actions::database::port::{Receipt, Row};
@@ -12,6 +12,8 @@ use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::runbook::bound::Mode;
 
 const SQL_MAX: Duration = Duration::from_secs(5);
+/// The server gives up by itself what this waits for.
+const WRITE_MAX: Duration = Duration::from_secs(8);
 const SEEN_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
 
@@ -30,9 +32,10 @@ const RECEIPTS: LookSql = LookSql(
 
 const WRITE_CANARY: &str = "REPLACE INTO switchback.canary (term, site, run) VALUES (?, ?, ?)";
 const WRITE_MARKER: &str = "REPLACE INTO switchback.marker (host, term, started, run) VALUES (?, ?, ?, ?)";
+/// Under a name that is no host's: the row of a host must stay the same at both members.
 const TRY_TO_WRITE: [&str; 2] = [
-    "REPLACE INTO switchback.marker (host, term, started, run) VALUES (?, 0, 0, 'unfence')",
-    "DELETE FROM switchback.marker WHERE host = ? AND term = 0 AND started = 0",
+    "REPLACE INTO switchback.marker (host, term, started, run) VALUES ('a write that is tried', 0, 0, 'unfence')",
+    "DELETE FROM switchback.marker WHERE host = 'a write that is tried'",
 ];
 const WRITE_RECEIPT: &str =
     "INSERT INTO switchback.receipt (term, position, service, site, from_site, run, operator, mode, accepted)
@@ -125,18 +128,14 @@ pub async fn write(
 }
 
 /// Writes a row of ours and takes it away again, past the log: seen to take a write, whatever it says of itself.
-pub async fn try_to_write(
-    member: &Member,
-    session: &Session,
-    touch: &Touch,
-    limit: Duration,
-) -> Result<(), ActionError> {
+pub async fn try_to_write(member: &Member, touch: &Touch) -> Result<(), ActionError> {
     if !has_tables(member).await? {
         return Ok(());
     }
+    let session = member.link.apart().await?;
     session.touch(touch, "SET SESSION sql_log_bin = 0", &[], SQL_MAX).await?;
     for statement in TRY_TO_WRITE {
-        session.touch(touch, statement, &[member.name()], limit).await.map_err(|error| {
+        session.touch(touch, statement, &[], WRITE_MAX).await.map_err(|error| {
             let sentence = format!(
                 "{} is not read-only, and takes no write: another session may hold a read lock there (`SHOW PROCESSLIST`): {error}",
                 member.name()
@@ -144,7 +143,7 @@ pub async fn try_to_write(
             ActionError::new(error.fault, sentence)
         })?;
     }
-    session.touch(touch, "SET SESSION sql_log_bin = 1", &[], SQL_MAX).await.map(drop)
+    Ok(())
 }
 
 /// Whether the newest receipt is of a promotion elsewhere, although this server takes writes.
