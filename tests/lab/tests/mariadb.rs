@@ -150,6 +150,24 @@ fn a_replica_that_has_gone_its_own_way_is_refused() {
 }
 
 #[test]
+fn a_write_at_a_replica_is_found_although_replication_has_gone_on() {
+    let lab_ = Lab::fresh_with(ESTATE);
+    let strict =
+        |on: &str| ["a-db", "b-db"].map(|host| lab_.mariadb(host, &format!("set global gtid_strict_mode = {on}")));
+    strict("off");
+    lab(&["mariadb-fault", "b-db", "errant-in-domain"]);
+    for _ in 0..3 {
+        lab_.mariadb("a-db", "replace into wiki.pages values (-8, 'one', 'more')");
+    }
+    lab_.mariadb_is_at_rest("a-db", "b-db");
+    let writer = format!("0-{}-", lab_.mariadb("b-db", "select @@server_id"));
+    backs_out(&lab_, 4, &["gtid_strict_mode", &writer]);
+    // Whoever sets it then still has what was written before.
+    strict("on");
+    backs_out(&lab_, 4, &[&writer]);
+}
+
+#[test]
 fn a_replication_account_that_is_not_let_in_is_told_before_and_refused_at_once_after() {
     let lab_ = Lab::fresh_with(ESTATE);
     lab(&["mariadb-fault", "b-db", "replication-password"]);

@@ -1,10 +1,10 @@
 //! Everything that could make a promotion, or the way back, fail; looked at all at once, and said in sentences.
 
 use super::disk::Disk;
-use super::gtid;
+use super::gtid::{self, Gtids};
 use super::member::{Member, Seen};
 use super::server::{Receiving, Server};
-use super::{following, preparation, versions, way};
+use super::{following, hidden, preparation, versions, way};
 use crate::actions::database::port::{Finding, Severity};
 use crate::engine::action::ActionError;
 use crate::runbook::bound::Mode;
@@ -50,6 +50,7 @@ pub async fn look(from: Option<&Member>, to: &Member, mode: Mode) -> Result<Vec<
             seen.server = from.server().await;
         }
         of_old(from, &seen, to, &server, mode, &mut findings);
+        of_hidden(from, &seen, to, &server, mode, &mut findings).await;
         of_disk(from, &seen, mode, &mut findings);
         if mode == Mode::Planned {
             of_way_back(from, to, &server, &seen, &mut findings).await;
@@ -100,10 +101,10 @@ fn of_target(to: &Member, server: &Server, mode: Mode, findings: &mut Findings) 
             ));
         }
     }
-    of_settings(name, server, findings);
+    of_settings(name, server, mode, findings);
 }
 
-fn of_settings(name: &str, server: &Server, findings: &mut Findings) {
+fn of_settings(name: &str, server: &Server, mode: Mode, findings: &mut Findings) {
     if !server.keeps_log {
         findings.blocks(format!("{name} keeps no binary log (`log_bin`), so nobody could follow it"));
     }
@@ -112,10 +113,18 @@ fn of_settings(name: &str, server: &Server, findings: &mut Findings) {
             "{name} does not log what it applies (`log_slave_updates`), so what it has cannot be compared"
         ));
     }
-    if !server.strict {
-        findings.warns(format!(
-            "{name} does not refuse what breaks the order of GTIDs (`gtid_strict_mode`, `enforce_gtid_consistency`)"
-        ));
+    match (server.strict, &server.own) {
+        (true, _) => {}
+        // Its positions would hide what somebody wrote at a replica.
+        (false, Gtids::MariaDb(_)) => findings.says(
+            mode,
+            format!(
+                "{name} does not insist on the order of GTIDs, so that a write at a replica would go unnoticed: \
+                 `SET GLOBAL gtid_strict_mode = ON`, and in its settings"
+            ),
+        ),
+        (false, Gtids::MySql(_)) => findings
+            .warns(format!("{name} does not refuse what cannot be told by its GTID (`enforce_gtid_consistency`)")),
     }
     if !server.durable {
         findings.warns(format!(
@@ -222,7 +231,26 @@ fn of_old(from: &Member, seen: &Seen, to: &Member, new: &Server, mode: Mode, fin
             to.name()
         ));
     }
-    of_settings(from.name(), old, findings);
+    of_settings(from.name(), old, mode, findings);
+}
+
+/// What somebody wrote at the target, and replication has gone on beyond.
+async fn of_hidden(from: &Member, seen: &Seen, to: &Member, new: &Server, mode: Mode, findings: &mut Findings) {
+    let Ok(old) = &seen.server else { return };
+    match hidden::look(new, from, old).await {
+        Ok(hidden) if hidden.is_empty() => {}
+        Ok(hidden) => findings.says(
+            mode,
+            format!(
+                "{} has transactions up to {} that {} never wrote, though it has gone on since: somebody wrote there; compare \
+                 the two, and make it a replica anew",
+                to.name(),
+                hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                from.name()
+            ),
+        ),
+        Err(error) => findings.warns(format!("where the log of {} begins cannot be seen: {error}", from.name())),
+    }
 }
 
 fn major(version: &str) -> Vec<u32> {

@@ -105,6 +105,13 @@ impl Gtids {
         }
     }
 
+    /// The last transaction of each writer of MariaDB's of whom `other` has none at all.
+    pub fn unknown_to(&self, other: &Self) -> impl Iterator<Item = ((u32, u32), u64)> {
+        let own = if let Self::MariaDb(own) = self { Some(own) } else { None };
+        let known = |writer: &(u32, u32)| matches!(other, Self::MariaDb(other) if other.contains_key(writer));
+        own.into_iter().flatten().filter(move |(writer, _)| !known(writer)).map(|(writer, last)| (*writer, *last))
+    }
+
     /// Whether the two have anything in common, so that they can be of one history.
     pub fn is_akin_to(&self, other: &Self) -> bool {
         match (self, other) {
@@ -174,7 +181,8 @@ fn mariadb(text: &str) -> Option<((u32, u32), u64)> {
 }
 
 /// Sequence numbers rise within a domain whoever writes, so what lies below the last transaction that both have, of
-/// a writer that the other knows nothing of, came to it with a copy, and not through its own log.
+/// a writer that the other knows nothing of, came to it with a copy, and not through its own log; or it was written past
+/// that order, which `hidden` looks for.
 fn mariadb_missing(own: &BTreeMap<(u32, u32), u64>, other: &BTreeMap<(u32, u32), u64>) -> Vec<Stretch> {
     let common = |domain: u32| {
         let both = own.iter().filter(|((of, _), _)| *of == domain);

@@ -16,6 +16,7 @@ mod findings;
 mod following;
 mod freezing;
 mod gtid;
+mod hidden;
 mod judge;
 mod keeping;
 mod live;
