@@ -216,3 +216,29 @@ phases:
     steps:
       - {id: copy, for_each: database, do: {database.follow: {at: $site, by: copy}}, within: 10m}
 ";
+
+#[test]
+fn a_data_directory_that_is_not_the_servers_is_no_proof() {
+    let mut lab_ = Lab::fresh();
+    let data = lab_.sql("a-db", "show data_directory");
+    let before = format!("{data}-of-before");
+    lab(&["pg-stop", "a-db"]);
+    lab(&["ssh", "a-db", &format!("cp -a {data} {before} && touch {before}/standby.signal")]);
+    lab(&["pg-start", "a-db"]);
+    // The estate names the one of before, which looks as if it was shut down for good; and its server does not let us in.
+    lab(&["ssh", "a-db", &format!("sed -i '1i host all switchback all reject' {data}/pg_hba.conf")]);
+    lab_.sql("a-db", "select pg_reload_conf()");
+    let estate = std::fs::read_to_string(&lab_.estate).expect("readable");
+    let wrong = estate.replace(&format!("data_dir: {data}\n"), &format!("data_dir: {before}\n"));
+    assert_ne!(wrong, estate);
+    lab_.estate.set_file_name("wrong.yaml");
+    std::fs::write(&lab_.estate, wrong).expect("written");
+    let order =
+        ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg", "--input", "from=dallas"];
+    let accepted = ["--accept-data-loss", "orders", "--reason", "whatever there is"];
+    let said = lab_.exits(&[&order[..], &accepted].concat(), 4);
+    let words = said.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("a server listens on port 5432 at a-db, and none runs in"), "{words}");
+    assert_eq!((lab_.is_primary("a-db"), lab_.is_primary("b-db")), (Some(true), Some(false)));
+    std::fs::remove_file(&lab_.estate).expect("removed");
+}

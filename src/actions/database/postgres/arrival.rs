@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::disk::Cluster;
 use super::lsn::Lsn;
 use super::member::{Member, Seen};
-use super::programs;
 use super::server::{self, Server};
+use super::{judge, programs};
 use crate::actions::database::port::Arrival;
 use crate::engine::action::{ActionError, Evidence};
 use crate::runbook::bound::Mode;
@@ -122,7 +122,7 @@ fn both_in_recovery((from, server): (&str, &Server), (to, target): (&str, &Serve
 }
 
 fn unknown(from: &Member, to: &Member, old: &Seen, target: &Server) -> Arrival {
-    let why = old.disk.as_ref().err().map_or_else(|| "there is no cluster".to_owned(), ToString::to_string);
+    let why = judge::why_no_cluster(from, old);
     let last = match &target.last_commit {
         Some(at) => format!("the last transaction that {} has was committed at {at}", to.name()),
         None => format!("{} has replayed no transaction since it was started", to.name()),

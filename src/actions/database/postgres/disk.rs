@@ -1,10 +1,13 @@
 //! What a member's disk tells, whether its server runs or not.
 
+use std::net::IpAddr;
+
 use super::control_data::{self, ClusterState, ControlData};
 use super::lsn::Lsn;
 use crate::actions::ssh::LookScript;
 
-/// Arguments: data directory, configuration directory, directory of the programs, systemd unit or nothing.
+/// Arguments: data directory, configuration directory, directory of the programs, systemd unit or nothing, where its server
+/// listens or nothing.
 pub const LOOK: LookScript = LookScript { name: "postgres-look", text: include_str!("scripts/look.sh") };
 
 /// A data directory, as a look found it.
@@ -17,6 +20,9 @@ pub struct Disk {
     pub job: Option<Job>,
     /// What systemd says of its unit: `enabled`, `disabled`, `masked`, …
     pub unit: Option<String>,
+    /// No server runs in the directory, and another listens where its would: the directory in which that one works, or
+    /// `unknown`. Then nothing that the directory says is a proof of anything.
+    pub elsewhere: Option<String>,
 }
 
 /// The data directory itself.
@@ -149,7 +155,37 @@ pub fn parse(text: &str) -> Result<Disk, String> {
             _ => JobState::Died,
         },
     });
-    Ok(Disk { data, unusable: filled("unusable"), job, unit: filled("unit") })
+    Ok(Disk { data, unusable: filled("unusable"), job, unit: filled("unit"), elsewhere: filled("elsewhere") })
+}
+
+/// Where a server with this address and port listens, as an expression over the places in `/proc/net/tcp` and its like. A
+/// name may stand for any address but this machine's own, where hosts of a laboratory stand beside each other. The
+/// kernel writes each four bytes of an address in its machine's order.
+pub fn listens(address: &str, port: u16) -> String {
+    let written = |bytes: &[u8], turned: bool| {
+        let words = bytes.chunks(4).map(|word| {
+            let hex = |byte: &u8| format!("{byte:02X}");
+            if turned { word.iter().rev().map(hex).collect::<String>() } else { word.iter().map(hex).collect() }
+        });
+        words.collect::<String>()
+    };
+    let mut places = vec!["0{8}".to_owned(), "0{32}".to_owned()];
+    for turned in [true, false] {
+        match address.parse() {
+            Ok(IpAddr::V4(address)) => {
+                places.push(written(&address.octets(), turned));
+                places.push(written(&address.to_ipv6_mapped().octets(), turned));
+            }
+            Ok(IpAddr::V6(address)) => places.push(written(&address.octets(), turned)),
+            Err(_) => {}
+        }
+    }
+    if address.parse::<IpAddr>().is_err() {
+        // The byte that says 127 is the last of four, or the first.
+        places.push("[0-9A-F]{6}([0-689A-F][0-9A-F]|7[0-9A-E])".to_owned());
+        places.push("[0-9A-F]{31}[02-9A-F]".to_owned());
+    }
+    format!("({}):{port:04X}", places.join("|"))
 }
 
 #[cfg(test)]
@@ -177,6 +213,14 @@ mod tests {
         let running = cluster.running.expect("it runs");
         assert_eq!((running.pid, running.started, running.port, running.frozen), (406, 1_795_236_068, 5432, false));
         assert_eq!(cluster.follows.as_deref(), Some("10.0.0.1"));
+    }
+
+    #[test]
+    fn where_a_server_listens() {
+        assert_eq!(listens("127.68.1.1", 5432).matches("0101447F").count(), 2, "alone, and within an address of six");
+        assert!(listens("127.68.1.1", 5432).ends_with("):1538"));
+        assert!(listens("fd00::1:2", 80).contains("000000FD000000000000000002000100"));
+        assert!(listens("db.example.org", 5433).contains("[0-9A-F]{6}"));
     }
 
     #[test]

@@ -128,13 +128,16 @@ async fn unreplayed(member: &Member, error: ActionError) -> Result<Fence, Action
 async fn stop(member: &Member, touch: &Touch, seconds: u64, force: bool) -> Result<Disk, ActionError> {
     let force = if force { "yes" } else { "no" };
     let limit = Duration::from_secs(seconds + 10);
-    let output = member.touch_script(touch, &programs::FENCE, &[&seconds.to_string(), force], limit).await?;
+    let output =
+        member.touch_script(touch, &programs::FENCE, &[&member.listens(), &seconds.to_string(), force], limit).await?;
     read(member, &output.stdout_or(&format!("{}: fencing {}", member.name(), member.data_dir()))?)
 }
 
 async fn quarantine(member: &Member, touch: &Touch) -> Result<Disk, ActionError> {
     let limit = Duration::from_secs(QUARANTINE_SECONDS * 2);
-    let output = member.touch_script(touch, &programs::QUARANTINE, &[&QUARANTINE_SECONDS.to_string()], limit).await?;
+    let output = member
+        .touch_script(touch, &programs::QUARANTINE, &[&member.listens(), &QUARANTINE_SECONDS.to_string()], limit)
+        .await?;
     read(member, &output.stdout_or(&format!("{}: replaying the log of a crashed server", member.name()))?)
 }
 
@@ -153,13 +156,14 @@ fn is_running(disk: &Disk) -> bool {
 }
 
 fn has_crashed(disk: &Disk) -> bool {
-    matches!(&disk.data, Data::Found(cluster) if cluster.running.is_none() && !cluster.control.state.is_shut_down())
+    disk.elsewhere.is_none()
+        && matches!(&disk.data, Data::Found(cluster) if cluster.running.is_none() && !cluster.control.state.is_shut_down())
 }
 
 /// Takes the fence back: settings as they were, the service enabled, the server started, seen to take writes.
 pub async fn unfence(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
     let what = format!("{}: taking the fence back", member.name());
-    let output = member.touch_script(touch, &programs::UNFENCE, &[], Duration::from_secs(40)).await?;
+    let output = member.touch_script(touch, &programs::UNFENCE, &[&member.listens()], Duration::from_secs(40)).await?;
     output.stdout_or(&what)?;
     member.enable(touch).await?;
     member.start(touch).await?;

@@ -1,7 +1,7 @@
 //! What a look at a member means: how it stands, and whether it can take writes. Pure.
 
 use super::control_data::ClusterState;
-use super::disk::{Cluster, Data};
+use super::disk::{Cluster, Data, Disk};
 use super::member::{Member, Seen};
 use super::server::Server;
 use crate::actions::database::port::{Fence, Role, Standing};
@@ -20,15 +20,7 @@ pub fn standing(member: &Member, seen: &Seen) -> Result<Standing, ActionError> {
         (Err(_), Some(cluster)) => Ok(of_disk(cluster, Role::Down)),
         (Err(error), None) => Err(match &seen.disk {
             Err(disk) => both(member, error, disk),
-            Ok(disk) => ActionError::refused(match disk.data {
-                Data::Missing => format!("{}: there is no {}", member.name(), member.data_dir()),
-                Data::Unreadable => {
-                    format!("{}: {} cannot be read; does `run_as` name its owner?", member.name(), member.data_dir())
-                }
-                Data::Empty | Data::Found(_) => {
-                    format!("{}: {} is no data directory", member.name(), member.data_dir())
-                }
-            }),
+            Ok(_) => ActionError::refused(why_no_cluster(member, seen)),
         }),
     }
 }
@@ -175,9 +167,16 @@ fn of_recovering(name: &str, server: &Server, disk: Result<&Cluster, String>) ->
     }
 }
 
-fn why_no_cluster(member: &Member, seen: &Seen) -> String {
+/// Why nothing is to be read from a member's disk.
+pub fn why_no_cluster(member: &Member, seen: &Seen) -> String {
     match &seen.disk {
         Err(error) => error.to_string(),
+        Ok(Disk { elsewhere: Some(place), .. }) => format!(
+            "a server listens on port {} at {}, and none runs in {}: is that its data directory? (the other's: {place})",
+            member.estate.port,
+            member.name(),
+            member.data_dir()
+        ),
         Ok(disk) => match disk.data {
             Data::Missing => {
                 format!("there is no {} at {}; is a file system not mounted?", member.data_dir(), member.name())
@@ -269,6 +268,17 @@ mod tests {
         let unseen = |server: &Server| of_recovering("a-db", server, Err("no route".to_owned()));
         assert!(matches!(unseen(&Server { streaming: true, ..server.clone() }), Fence::Proven(_)));
         assert!(matches!(unseen(&server), Fence::Unprovable(why) if why.contains("no route")));
+    }
+
+    #[test]
+    fn a_directory_beside_which_another_server_listens_proves_nothing() {
+        let text = format!("data=found\nversion=15\nstandby_signal=yes\n== control\n{}", control_data::tests::PRINTED);
+        let seen = |elsewhere: &str| Seen {
+            disk: disk::parse(&format!("{elsewhere}{text}")).map_err(ActionError::refused),
+            server: Err(ActionError::unreachable("no answer")),
+        };
+        assert!(seen("").cluster().is_some());
+        assert!(seen("elsewhere=/srv/other\n").cluster().is_none());
     }
 
     #[test]

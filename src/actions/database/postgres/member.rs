@@ -65,6 +65,11 @@ impl Member {
         self.estate.data_dir.display().to_string()
     }
 
+    /// Where its server listens, as an expression over the places in `/proc/net/tcp`.
+    pub fn listens(&self) -> String {
+        disk::listens(&self.host.estate().address, self.estate.port)
+    }
+
     /// Runs a look script as the server's owner; `more` follows on the places.
     pub async fn look_script(
         &self,
@@ -114,7 +119,7 @@ impl Member {
         };
         let known = *self.measured();
         let known = known.map_or_else(String::new, |(timeline, place, bytes)| format!("{timeline} {place} {bytes}"));
-        let output = self.look_briefly(&disk::LOOK, &[unit, &known], DISK_LOOK_MAX).await?;
+        let output = self.look_briefly(&disk::LOOK, &[unit, &self.listens(), &known], DISK_LOOK_MAX).await?;
         let text = output.stdout_or(&format!("{}: looking at {}", self.name(), self.data_dir()))?;
         let disk = disk::parse(&text)
             .map_err(|why| ActionError::refused(format!("{}: {}: {why}", self.name(), self.data_dir())))?;
@@ -203,11 +208,11 @@ impl Member {
 }
 
 impl Seen {
-    /// The cluster on disk, where it could be read.
+    /// The cluster on disk, where it could be read and is the one whose server would answer.
     pub fn cluster(&self) -> Option<&Cluster> {
-        match &self.disk.as_ref().ok()?.data {
-            Data::Found(cluster) => Some(cluster),
-            Data::Missing | Data::Empty | Data::Unreadable => None,
+        match self.disk.as_ref().ok()? {
+            Disk { data: Data::Found(cluster), elsewhere: None, .. } => Some(cluster),
+            _ => None,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The scripts that run on a member, over a folder that looks like its data directory and programs that print what theirs do.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use super::{control_data, programs};
+use super::{control_data, disk, programs};
 
 /// Longer than the limit that stands for a full disk, as `postgresql.auto.conf` of a real server easily is.
 const SETTINGS: usize = 5000;
@@ -102,10 +103,66 @@ fn a_full_disk_stops_a_planned_fence_and_no_emergency() {
     for (force, goes_on) in [("no", false), ("yes", true)] {
         let host = Host::new();
         host.write("data/postgresql.auto.conf", &settings(SETTINGS));
-        let output = host.run(&format!("{FULL}{}", programs::FENCE.text), &["0", force]);
+        let output = host.run(&format!("{FULL}{}", programs::FENCE.text), &["", "0", force]);
         assert_eq!(output.status.success(), goes_on, "{output:?}");
         assert_eq!(host.read("data/postgresql.auto.conf"), settings(SETTINGS));
         let looked = String::from_utf8_lossy(&output.stdout).contains("standby_signal=yes");
         assert_eq!(looked, goes_on, "{output:?}");
+    }
+}
+
+#[test]
+#[ignore = "is begun by another test"]
+fn stands_for_a_server() {
+    let Ok(place) = std::env::var("SWITCHBACK_LISTENS") else { return };
+    let listener = std::net::TcpListener::bind(place).expect("a listener");
+    println!("it listens");
+    std::thread::sleep(std::time::Duration::from_secs(60));
+    drop(listener);
+}
+
+/// What a look says of another server, where one listens at this address.
+fn elsewhere(host: &Host, address: &str, port: u16) -> Option<String> {
+    let output = host.run(disk::LOOK.text, &["", &disk::listens(address, port)]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    disk::parse(&text).expect("a disk").elsewhere
+}
+
+#[test]
+fn a_server_that_listens_beside_a_stopped_one_is_seen() {
+    let host = Host::new();
+    let beside = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let port = beside.local_addr().expect("an address").port();
+    // It is this test, and no server of this kind.
+    assert_eq!(elsewhere(&host, "127.0.0.1", port), None);
+    drop(beside);
+    // One that is, by its name, and works in another directory.
+    std::fs::create_dir(host.path("other")).expect("made");
+    std::os::unix::fs::symlink(std::env::current_exe().expect("a program"), host.path("postgres")).expect("linked");
+    let listens = |address: &str| {
+        let mut command = Command::new(host.path("postgres"));
+        command.args([
+            "--ignored",
+            "--nocapture",
+            "--exact",
+            "actions::database::postgres::on_scripts::stands_for_a_server",
+        ]);
+        command.env("SWITCHBACK_LISTENS", format!("{address}:{port}")).current_dir(host.path("other"));
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line.ends_with("it listens")), "{address}");
+        child
+    };
+    let other = host.path("other").display().to_string();
+    for (address, seen) in [("127.0.0.1", true), ("0.0.0.0", true), ("127.0.0.2", false)] {
+        let mut server = listens(address);
+        let found = elsewhere(&host, "127.0.0.1", port);
+        let (on_another_port, by_name) =
+            (elsewhere(&host, "127.0.0.1", port - 1), elsewhere(&host, "db.example", port));
+        let _ = (server.kill(), server.wait());
+        assert_eq!(found, seen.then(|| other.clone()), "{address}");
+        assert_eq!(on_another_port, None, "{address}");
+        assert_eq!(by_name.is_some(), address == "0.0.0.0", "{address}");
     }
 }

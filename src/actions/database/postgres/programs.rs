@@ -13,11 +13,11 @@ macro_rules! look {
     };
 }
 
-/// More: seconds to wait for the stop (0: none), `yes` to kill what does not go. Prints a look.
+/// More: where its server listens, seconds to wait for the stop (0: none), `yes` to kill what does not go. Prints a look.
 pub const FENCE: TouchScript = touch!("postgres-fence", "fence.sh", "look.sh");
-/// More: seconds for the start and the stop. Prints a look.
+/// More: where its server listens, seconds for the start and the stop. Prints a look.
 pub const QUARANTINE: TouchScript = touch!("postgres-quarantine", "alone.sh", "quarantine.sh", "look.sh");
-/// Prints a look. Starts nothing.
+/// More: where its server listens. Prints a look. Starts nothing.
 pub const UNFENCE: TouchScript = touch!("postgres-unfence", "unfence.sh", "look.sh");
 /// More: `nobody`, `leader` or `before`; connection string and slot as lines of a configuration file want them.
 pub const TELL: TouchScript = touch!("postgres-tell", "tell.sh");

@@ -11,9 +11,8 @@ use super::history::History;
 use super::live::LookSql;
 use super::lsn::Lsn;
 use super::member::{Member, Seen};
-use super::programs;
-use super::promotion;
 use super::server::Server;
+use super::{judge, programs, promotion};
 use crate::actions::database::port::{By, Way};
 use crate::engine::action::{ActionError, Evidence};
 
@@ -127,6 +126,9 @@ pub async fn look(member: &Member, leader: &Member, by: By) -> Result<Way, Actio
     let (seen, lead) = (seen?, lead?);
     let disk = seen.disk.clone()?;
     let leading = of_leader(leader, &lead).await?;
+    if disk.elsewhere.is_some() {
+        return Ok(Way::Blocked(judge::why_no_cluster(member, &seen)));
+    }
     if let Ok(server) = &seen.server {
         if !server.in_recovery {
             return Ok(Way::Blocked(format!("{} takes writes itself; fence it first", member.name())));

@@ -1,6 +1,6 @@
-# fence DATA CONFIG BIN STOP FORCE: first no start can take writes any more, then the server is stopped.
+# fence DATA CONFIG BIN LISTENS STOP FORCE: first no start can take writes any more, then the server is stopped.
 # STOP: seconds, 0 to leave it running. FORCE: yes where a server that does not go may be killed.
-stop=$4 force=$5 control=
+listens=$4 stop=$5 force=$6 control=
 [ -f "$data/PG_VERSION" ] || fail "$data holds no cluster"
 # In an emergency there is no way back, and so no need to keep what it takes.
 if [ "$force" = yes ]; then [ -d "$state" ] || mkdir "$state" 2>/dev/null; else make_state; fi
@@ -41,4 +41,4 @@ if [ "$stop" != 0 ] && [ -n "$pid" ]; then
         sleep 0.005
     done
 fi
-set -- "$data" "$config" "$bin" "" "" "$control"
+set -- "$data" "$config" "$bin" "" "$listens" "" "$control"

@@ -1,8 +1,8 @@
-# look DATA CONFIG BIN UNIT [RECORD [CONTROL]]: what a member's disk tells. Reads only. It runs several times in an outage, and
-# most of what it costs is programs that it begins; so it begins few.
+# look DATA CONFIG BIN UNIT LISTENS [RECORD [CONTROL]]: what a member's disk tells. Reads only. It runs several times in an outage,
+# and most of what it costs is programs that it begins; so it begins few. LISTENS: its server's place in /proc/net/tcp, as an expression.
 # RECORD: timeline, place and length of a shutdown checkpoint that was measured before; what is written there does not change.
 # CONTROL: the control data, where whoever comes before this has read them at this moment.
-data=$1 config=$2 bin=$3 unit=$4 measured=$5 control=$6
+data=$1 config=$2 bin=$3 unit=$4 listens=$5 measured=$6 control=$7
 say() { printf '%s=%s\n' "$1" "$2"; }
 
 [ -z "$unit" ] || say unit "$(systemctl is-enabled "$unit" 2>/dev/null)"
@@ -35,6 +35,7 @@ read -r version <"$data/PG_VERSION"
 say version "$version"
 
 # The process must be a postmaster of this very directory: numbers are given to others again, and a zombie serves nobody.
+running=
 if [ -f "$data/postmaster.pid" ]; then
     { read -r pid; read -r _; read -r started; read -r port; } <"$data/postmaster.pid"
     say started "$started"
@@ -43,9 +44,27 @@ if [ -f "$data/postmaster.pid" ]; then
     rest=${line##*) }
     if [ -n "$line" ] && [ "${rest%% *}" != Z ] && [ "${rest%% *}" != X ] &&
         [ "/proc/$pid/cwd" -ef "$data" ]; then
+        running=yes
         say running "$pid"
         say process "${rest%% *}"
     fi
+fi
+# None runs here. Where one listens in its place nevertheless, this may not be the directory that it works in. Its own
+# is closed before its pid file goes; what is seen is looked for once more all the same.
+listener() { grep -hE "^ *[0-9]+: $listens [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null; }
+if [ -z "$listens" ] || [ -n "$running" ] || ! listener >/dev/null; then
+    :
+elif sleep 0.05 && found=$(listener); then
+    # shellcheck disable=SC2086  # fields; the tenth is the socket
+    set -- $found
+    # What belongs to others is not to be seen, and may be anything. A program that is no PostgreSQL takes no writes.
+    owner=$(find /proc/[0-9]*/fd -lname "socket:[[]${10}[]]" 2>/dev/null)
+    owner=${owner#/proc/}
+    name=
+    [ -z "$owner" ] || read -r name 2>/dev/null <"/proc/${owner%%/*}/comm"
+    case $name in
+        '' | postgres | postmaster) say elsewhere "$(readlink "/proc/${owner%%/*}/cwd" 2>/dev/null || echo unknown)" ;;
+    esac
 fi
 [ ! -f "$data/standby.signal" ] || say standby_signal yes
 [ ! -f "$data/recovery.signal" ] || say recovery_signal yes

@@ -1,6 +1,6 @@
-# quarantine DATA CONFIG BIN SECONDS: a server that crashed replays its own log and is stopped in order. What it was fenced
+# quarantine DATA CONFIG BIN LISTENS SECONDS: a server that crashed replays its own log and is stopped in order. What it was fenced
 # with stays as it is.
-seconds=$4
+listens=$4 seconds=$5
 make_state
 ! postmaster >/dev/null || fail "a server runs in $data"
 [ -f "$data/standby.signal" ] || fail "$data is not fenced"
@@ -8,4 +8,4 @@ start_alone "$seconds"
 ended=$?
 stop_alone "$seconds"
 [ "$ended" = 0 ] || fail "the crashed server does not come up in quarantine: $(why_not_alone)"
-set -- "$data" "$config" "$bin" ""
+set -- "$data" "$config" "$bin" "" "$listens"

@@ -1,4 +1,5 @@
-# unfence DATA CONFIG BIN: a start takes writes again, as it did.
+# unfence DATA CONFIG BIN LISTENS: a start takes writes again, as it did.
+listens=$4
 [ -f "$state/fenced" ] || [ ! -f "$data/standby.signal" ] ||
     fail "what $data was told before the fence is not known, so the fence is left as it is"
 pid=$(postmaster)
@@ -21,4 +22,4 @@ if [ -f "$state/fenced" ]; then
     if [ -n "$lines" ]; then tell "$data" "$lines"; else tell "$data"; fi
 fi
 rm -f "$data/standby.signal" && sync "$data" && rm -f "$state/fenced" || fail "the fence in $data cannot be taken away"
-set -- "$data" "$config" "$bin" ""
+set -- "$data" "$config" "$bin" "" "$listens"
