@@ -1,6 +1,7 @@
 //! What can be done: the catalogue, and a folder a family.
 
 pub mod by_hand;
+pub mod canary;
 pub mod catalogue;
 pub mod context;
 pub mod database;

@@ -32,6 +32,9 @@ pub struct Drill {
     pub took_ms: u64,
     /// The longer of the two outages of a live drill.
     pub outage_ms: Option<u64>,
+    /// The longest time without a write that a client saw in either, where that was measured.
+    #[serde(default)]
+    pub client_ms: Option<u64>,
     /// Runs that a live drill is made of.
     pub runs: Vec<String>,
     pub steps: Vec<Found>,
@@ -109,6 +112,7 @@ impl Drill {
             runbook_digest: plan.runbook_digest.clone(),
             took_ms: 0,
             outage_ms: None,
+            client_ms: None,
             runs: Vec::new(),
             steps: Vec::new(),
         }
@@ -234,6 +238,7 @@ mod tests {
             runbook_digest: runbook_digest.to_owned(),
             took_ms: 4_000,
             outage_ms: None,
+            client_ms: None,
             runs: Vec::new(),
             steps: steps.iter().map(found).collect(),
         }

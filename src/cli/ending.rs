@@ -8,6 +8,7 @@ use super::session::{self, Prepared};
 use super::verbs::carry_out;
 use super::view::words::lay_out;
 use crate::base::quantity::spoken;
+use crate::engine::measured;
 use crate::engine::state::{RunState, UndoStage};
 use crate::engine::verdict::Verdict;
 
@@ -27,7 +28,8 @@ pub fn tell(
     if common.format == Format::Json {
         super::view::json::print(&serde_json::json!({
             "schema": "switchback/end/1", "run": id, "verdict": verdict, "reason": reason, "exit": exit as u8,
-            "changed_steps": changed, "undone_steps": undone, "outage_ms": outage, "elapsed_ms": state.now_ms, "head": head,
+            "changed_steps": changed, "undone_steps": undone, "outage_ms": outage,
+            "client_ms": measured::client_gap(state).map(measured::Gap::ms), "elapsed_ms": state.now_ms, "head": head,
         }));
         return exit;
     }
@@ -46,6 +48,12 @@ pub fn tell(
         "  {}\n",
         lay_out(&format!("{took}{outage}; {changed} of {all} steps changed something{undone}"), paint.width, 2)
     ));
+    for part in &state.measured {
+        text.push_str(&format!("  {}\n", lay_out(&part.told(), paint.width, 2)));
+        if let Some(split) = &part.split {
+            text.push_str(&format!("{} {}\n", paint.bad("✗"), lay_out(&format!("SPLIT: {split}"), paint.width, 2)));
+        }
+    }
     text.push_str(&format!("  {}\n", paint.faint(&format!("run {id}\n  head {head}"))));
     for hint in carry_out::hints(verdict, id) {
         text.push_str(&format!("  {} {hint}\n", paint.good("→")));

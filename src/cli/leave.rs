@@ -79,6 +79,11 @@ fn gauges(store: &Store, estate: &str) -> Result<Vec<Gauge>, Failure> {
         gauge("switchback_drill_last_success_timestamp_seconds", "When the last drill that passed was held."),
         gauge("switchback_drill_recovery_time_seconds", "How long writes stopped in the last live drill that passed."),
         gauge("switchback_drill_duration_seconds", "What the last drill that passed took."),
+        gauge(
+            "switchback_run_client_gap_seconds",
+            "The longest time without a write that a client saw in the last run that was done.",
+        ),
+        gauge("switchback_drill_client_gap_seconds", "The same in the last live drill that passed."),
     ];
     let mut put = |place: usize, labels: Vec<(&'static str, String)>, value: String| {
         if let Some(gauge) = all.get_mut(place)
@@ -107,11 +112,14 @@ fn gauges(store: &Store, estate: &str) -> Result<Vec<Gauge>, Failure> {
             put(0, labels(Some(*verdict)), stamp(last.at));
         }
         if matches!(verdict, Verdict::Done | Verdict::DoneWithMisses) {
-            let Figures { outage_ms, whole_ms, .. } = figures(&past.plan, &past.state, &past.events);
+            let Figures { outage_ms, client_ms, whole_ms, .. } = figures(&past.plan, &past.state, &past.events);
             if let Some(ms) = outage_ms {
                 put(1, labels(None), seconds(ms));
             }
             put(2, labels(None), seconds(whole_ms));
+            if let Some(ms) = client_ms {
+                put(8, labels(None), seconds(ms));
+            }
         }
     }
     let unfinished = runs.first().filter(|past| past.is_unfinished()).map_or(0, |_| 1);
@@ -134,6 +142,9 @@ fn gauges(store: &Store, estate: &str) -> Result<Vec<Gauge>, Failure> {
             put(5, labels.clone(), stamp(at));
             if let Some(ms) = record.outage_ms {
                 put(6, labels.clone(), seconds(ms));
+            }
+            if let Some(ms) = record.client_ms {
+                put(9, labels.clone(), seconds(ms));
             }
             put(7, labels, seconds(record.took_ms));
         }

@@ -8,6 +8,9 @@ use futures::future::BoxFuture;
 use super::error::Failure;
 use super::exit::Exit;
 use super::last_seen;
+use crate::actions::canary::ledger::About;
+use crate::actions::canary::port::Writer;
+use crate::actions::canary::{Canary, Name};
 use crate::actions::context::{Memory, RunContext};
 use crate::actions::database::lock;
 use crate::actions::database::port::{Adapter, Database, Role, Standing};
@@ -17,6 +20,7 @@ use crate::actions::{database, entrance, host, human, web};
 use crate::base::name::{HostName, ServiceName, SiteName};
 use crate::engine::action::{Action, Leave, Touch};
 use crate::estate::Estate;
+use crate::estate::canary::Writes;
 use crate::estate::model::{Kind, Login};
 use crate::runbook::bound::BoundAction;
 use crate::runbook::signature::Noun;
@@ -100,6 +104,32 @@ impl Workshop {
         found.sort();
         found.dedup();
         if let [one] = found.as_slice() { Some(one.clone()) } else { None }
+    }
+
+    /// The canary that the estate asks for, for a run that has lasted this long.
+    pub fn canary(&self, run: &str, elapsed_ms: u64) -> Option<Canary> {
+        let wanted = self.estate.canary.as_ref()?;
+        let entrance = wanted.entrance.as_str();
+        let (wrote_to, writer): (String, Box<dyn Writer>) = match &wanted.writes {
+            Writes::Database(service) => {
+                let postgres = postgres::Canary::new(&self.estate, service, entrance, run);
+                let postgres = postgres.map(|canary| Box::new(canary) as Box<dyn Writer>);
+                let mysql = || mysql::Canary::new(&self.estate, service, entrance, run);
+                let writer = postgres.or_else(|| mysql().map(|canary| Box::new(canary) as Box<dyn Writer>))?;
+                (format!("`{service}`"), writer)
+            }
+            Writes::Http { url, method } => {
+                let writer = web::Canary::new(method.word(), url).ok()?;
+                (format!("{} {url}", method.word()), Box::new(writer))
+            }
+        };
+        let about = About {
+            entrance: entrance.to_owned(),
+            wrote_to,
+            services: wanted.sees.clone(),
+            every: wanted.every.duration(),
+        };
+        Some(Canary::new(about, Name::new(&self.estate, &wanted.entrance)?, writer, elapsed_ms))
     }
 
     /// Takes the session locks at every database that can be reached, so that an operator on another

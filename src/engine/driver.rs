@@ -14,7 +14,7 @@ use super::action::{Action, ActionError, Evidence, Leave, Touch};
 use super::event::{Answer, Event, Question, What};
 use super::machine::{self, Directive};
 use super::plan::{Plan, StepIndex};
-use super::ports::{Clock, Interrupt, Journal, JournalError, Prompter, Reporter};
+use super::ports::{Clock, Interrupt, Journal, JournalError, Prompter, Reporter, Witness};
 use super::state::{Impossible, RunState, Stage};
 use super::verdict::Verdict;
 
@@ -33,6 +33,8 @@ pub struct Driver<'a> {
     pub clock: &'a dyn Clock,
     pub reporter: &'a mut dyn Reporter,
     pub prompter: &'a mut dyn Prompter,
+    /// Measures what a client sees, where the estate wants it measured.
+    pub witness: Option<&'a mut dyn Witness>,
     pub interrupt: watch::Receiver<Interrupt>,
     /// Is told what a settled step saw, so that later actions can compare.
     pub remember: &'a (dyn Fn(&str, &Evidence) + Send + Sync),
@@ -71,6 +73,13 @@ impl Driver<'_> {
     /// Carries the run on from `state` until the machine says that it is over.
     pub async fn drive(mut self, state: &mut RunState) -> Result<(Verdict, String), DriveError> {
         let touch = Touch::mint(Arc::clone(&self.leave));
+        if let Some(witness) = &mut self.witness {
+            witness.begin(Touch::mint(Arc::clone(&self.leave)));
+        }
+        self.carry_on(state, &touch).await
+    }
+
+    async fn carry_on(&mut self, state: &mut RunState, touch: &Touch) -> Result<(Verdict, String), DriveError> {
         let mut flying: FuturesUnordered<BoxFuture<'_, Outcome>> = FuturesUnordered::new();
         let mut busy: BTreeSet<StepIndex> = BTreeSet::new();
         let mut renew_at = self.clock.monotonic_ms() + RENEW_MS;
@@ -96,7 +105,6 @@ impl Driver<'_> {
                         recorded = true;
                         let Some(action) = actions.get(step) else { return Err(DriveError::Stuck) };
                         let limit_ms = time_left(plan, state, step);
-                        let touch = &touch;
                         flying.push(Box::pin(async move {
                             (step, act(step, attempt, action.as_ref(), touch, clock, limit_ms).await)
                         }));
@@ -108,7 +116,6 @@ impl Driver<'_> {
                         let Some(action) = actions.get(step) else { return Err(DriveError::Stuck) };
                         let before = state.steps.get(step).and_then(|record| record.before.clone()).unwrap_or_default();
                         let limit_ms = plan.steps.get(step).map_or(60_000, |step| step.within_ms.max(60_000));
-                        let touch = &touch;
                         flying.push(Box::pin(async move {
                             (step, undo(step, action.as_ref(), touch, &before, clock, limit_ms).await)
                         }));
@@ -129,6 +136,8 @@ impl Driver<'_> {
                         self.append(state, what)?;
                         recorded = true;
                     }
+                    // What was measured may be another verdict's reason.
+                    Directive::Finish(..) if self.measure(state)? => recorded = true,
                     Directive::Finish(verdict, reason) => return self.end(state, verdict, reason),
                 }
             }
@@ -173,8 +182,16 @@ impl Driver<'_> {
     }
 
     fn end(&mut self, state: &mut RunState, verdict: Verdict, reason: String) -> Result<(Verdict, String), DriveError> {
+        self.measure(state)?;
         self.append(state, What::Ended { verdict, reason: reason.clone() })?;
         Ok((verdict, reason))
+    }
+
+    /// Writes down what was measured, once; says whether there was something.
+    fn measure(&mut self, state: &mut RunState) -> Result<bool, DriveError> {
+        let Some(measured) = self.witness.as_mut().and_then(|witness| witness.end()) else { return Ok(false) };
+        self.append(state, What::Measured { measured: Box::new(measured) })?;
+        Ok(true)
     }
 
     /// Appends, folds, tells. An event that could not be written is not folded: the run ends here.
@@ -194,6 +211,9 @@ impl Driver<'_> {
             (self.remember)(&step.id, &record.evidence);
         }
         self.reporter.event(self.plan, state, &event);
+        if let Some(witness) = &mut self.witness {
+            witness.hear(&event);
+        }
         Ok(())
     }
 

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionError, Applied, Evidence, Observed};
+use super::measured::Measured;
 use super::park::Wait;
 use super::plan::{Plan, StepIndex};
 use super::verdict::Verdict;
 
-/// The version of [`Event`]'s form.
-pub const EVENT_FORMAT: u32 = 1;
+/// The version of [`Event`]'s form. 2: [`What::Measured`].
+pub const EVENT_FORMAT: u32 = 2;
 
 /// One fact in a run's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +73,8 @@ pub enum What {
     TimePassed,
     /// A note for people: a lock taken over, a receipt, a measured outage.
     Noted { note: Evidence },
+    /// What a client saw, as this process measured it.
+    Measured { measured: Box<Measured> },
     /// The run, or this segment of it, ended.
     Ended { verdict: Verdict, reason: String },
 }
@@ -167,9 +170,13 @@ impl What {
             | Self::Waited { .. }
             | Self::Noted { .. }
             | Self::Ended { .. } => true,
-            Self::Looked { .. } | Self::LookFailed { .. } | Self::Asked { .. } | Self::StopAsked | Self::TimePassed => {
-                false
-            }
+            Self::Looked { .. }
+            | Self::LookFailed { .. }
+            | Self::Asked { .. }
+            | Self::StopAsked
+            | Self::TimePassed
+            // The end of the run follows at once, and takes it along.
+            | Self::Measured { .. } => false,
         }
     }
 
@@ -196,6 +203,7 @@ impl What {
             Self::Waited { .. } => "waited",
             Self::TimePassed => "time_passed",
             Self::Noted { .. } => "noted",
+            Self::Measured { .. } => "measured",
             Self::Ended { .. } => "ended",
         }
     }

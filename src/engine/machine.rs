@@ -329,8 +329,12 @@ fn finish(plan: &Plan, state: &RunState) -> Directive {
         .filter(|(_, record)| matches!(record.stage, Stage::Missed { .. }))
         .map(|(step, _)| step.id.as_str())
         .collect();
+    let except = if misses.is_empty() { String::new() } else { format!(", except {}", misses.join(", ")) };
+    if let Some(split) = state.measured.iter().find_map(|part| part.split.as_ref()) {
+        return Directive::Finish(Verdict::DoneWithMisses, format!("done{except}; BUT {split}"));
+    }
     if !misses.is_empty() {
-        return Directive::Finish(Verdict::DoneWithMisses, format!("done, except {}", misses.join(", ")));
+        return Directive::Finish(Verdict::DoneWithMisses, format!("done{except}"));
     }
     if let Some(why) = outage::objective_missed(plan, state) {
         return Directive::Finish(Verdict::DoneWithMisses, why);

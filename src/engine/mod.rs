@@ -6,6 +6,7 @@
 //! * [`state`]: the fold of events; what a resume still believes, what an answer means, the outage.
 //! * `step`: one step's stages and transitions.
 //! * [`machine`]: reads a state and says what is to be done next. No clock, no IO, no async.
+//! * [`measured`]: what a client saw, beside the run, and which figure of the outage the objectives are held against.
 //! * [`park`]: what is waited for without the lock. `leg`: what is moved apart from the rest in one run. `outage`: how
 //!   long users wait, each wave of each leg on its own.
 //! * [`pace`]: when each step could begin, and what it took. [`path`]: what a write outage is made of.
@@ -19,6 +20,7 @@ pub mod driver;
 pub mod event;
 mod leg;
 pub mod machine;
+pub mod measured;
 mod outage;
 pub mod pace;
 pub mod park;

@@ -5,6 +5,7 @@
 
 use super::event::What;
 use super::machine::to_undo;
+use super::measured::{self, SeenBy};
 use super::pace::open_group;
 use super::plan::{Plan, PlanStep, StepIndex};
 use super::state::{How, RunState, Stage};
@@ -65,6 +66,12 @@ impl RunState {
         self.outage_began_ms.filter(|_| self.outage_ended_ms.is_none()).or_else(first)
     }
 
+    /// From the first beginning to the last end of those that have ended.
+    pub(super) fn outages_ms(&self) -> Option<(u64, u64)> {
+        let ended = || self.outages.values().filter_map(|outage| Some((outage.began_ms, outage.ended_ms?)));
+        Some((ended().map(|(began_ms, _)| began_ms).min()?, ended().map(|(_, ended_ms)| ended_ms).max()?))
+    }
+
     /// The longest outage that has ended.
     pub(super) fn longest_outage_ms(&self) -> Option<u64> {
         self.outages.values().filter_map(|outage| Some(outage.ended_ms?.saturating_sub(outage.began_ms))).max()
@@ -112,8 +119,15 @@ pub(super) fn is_too_long(plan: &Plan, state: &RunState) -> Option<String> {
 /// What to say of a run that is done and kept users waiting for longer than it should.
 pub(super) fn objective_missed(plan: &Plan, state: &RunState) -> Option<String> {
     let over = |ms: Option<u64>, most: Option<u64>| ms.zip(most).filter(|(ms, most)| ms > most);
+    let figure = measured::figure(plan, state);
     let (what, (took, most)) = match plan.mode {
-        Mode::Planned => ("the write outage lasted", over(state.longest_outage_ms(), plan.outage_max_ms)?),
+        Mode::Planned => {
+            let what = match figure.map(|figure| figure.seen_by) {
+                Some(SeenBy::Client) => "a client could not write for",
+                Some(SeenBy::Engine) | None => "the write outage lasted",
+            };
+            (what, over(figure.map(|figure| figure.ms), plan.outage_max_ms)?)
+        }
         Mode::Emergency => ("recovery took", over(state.outage_ended_ms, plan.rto_ms)?),
     };
     Some(format!("done, but {what} {}, and {} is the objective", spoken(took), spoken(most)))

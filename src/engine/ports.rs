@@ -3,7 +3,9 @@
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
+use super::action::Touch;
 use super::event::{Answer, Event, Question};
+use super::measured::Measured;
 use super::plan::Plan;
 use super::state::RunState;
 
@@ -46,6 +48,16 @@ pub trait Clock: Send + Sync {
 /// Is told of every event after it was folded.
 pub trait Reporter: Send {
     fn event(&mut self, plan: &Plan, state: &RunState, event: &Event);
+}
+
+/// Measures what a client sees, beside the run. Nothing waits for it, and nothing fails because of it.
+pub trait Witness: Send {
+    /// This process begins to carry the run on. Whatever is sent asks the touch immediately before.
+    fn begin(&mut self, touch: Touch);
+    /// Hears every event after it was folded. Never waits.
+    fn hear(&mut self, event: &Event);
+    /// What was measured; measuring is over. `None` where nothing was tried, and when asked again. Never waits.
+    fn end(&mut self) -> Option<Measured>;
 }
 
 /// Asks a person, or answers from flags.

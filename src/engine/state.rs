@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Applied, Observed};
 use super::event::{Answer, Event, Resolution, What};
+use super::measured::Measured;
 use super::outage::{Outage, Stretch};
 use super::park::Wait;
 use super::plan::{Plan, PlanStep, StepIndex};
@@ -40,6 +41,8 @@ pub struct RunState {
     pub outage_began_ms: Option<u64>,
     /// When the last entrance led to the new site, or the last promotion ended where there is no entrance.
     pub outage_ended_ms: Option<u64>,
+    /// What a client saw, a part for each process that measured.
+    pub measured: Vec<Measured>,
     next_seq: u64,
     /// How many steps act at this moment.
     pub(super) acting: usize,
@@ -87,6 +90,7 @@ impl RunState {
             ended: None,
             outage_began_ms: None,
             outage_ended_ms: None,
+            measured: Vec::new(),
             next_seq: 0,
             acting: 0,
             passed: BTreeSet::new(),
@@ -170,6 +174,7 @@ impl RunState {
             What::Parked { wait } => self.park(wait),
             What::Waited { wait } => self.unpark(plan, wait),
             What::TimePassed | What::Noted { .. } => {}
+            What::Measured { measured } => self.measured.push(measured.as_ref().clone()),
             What::Ended { verdict, reason } => self.ended = Some((*verdict, reason.clone())),
             What::Asked { question } => self.asked = Some(question.id.clone()),
             What::Answered { question, answer, .. } => self.answer(plan, question, *answer),

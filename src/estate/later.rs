@@ -13,7 +13,6 @@ pub(super) fn not_yet(path: &[&str], key: &str) -> Option<String> {
         (["entrances", _], "cdn" | "route" | "redirect") => unknown("entrance", "dns"),
         (["providers", _], "cloudflare" | "route53" | "fastly" | "by_hand") => unknown("provider", "powerdns, rfc2136"),
         (["hosts", _, "cut_off"], "ipmi" | "hypervisor" | "switch") => unknown("cut-off", "command"),
-        ([], "canary") => Some(format!("this version does nothing with `{key}` yet; leave it out")),
         (["services", _, "postgres", .., "replication"], "password") => {
             Some("this version takes no `password` here; let the member read it from a `passfile`".to_owned())
         }

@@ -36,6 +36,7 @@ pub fn parse(source: &Arc<Source>, folder: &Path, home: Option<&Path>) -> Result
         services,
         entrances: fill::entrances(&written, &mut filling),
         providers: fill::providers(&written, &mut filling),
+        canary: fill::canary(&written, &mut filling),
         windows: fill::windows(&written, &mut filling),
         notify: fill::receivers(&written, &mut filling),
         contacts: fill::contacts(&written),

@@ -1,5 +1,6 @@
 //! `switchback.yaml`: what exists, with defaults filled in and every reference known to lead somewhere.
 
+pub mod canary;
 mod check;
 mod fill;
 mod later;

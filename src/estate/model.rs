@@ -29,6 +29,8 @@ pub struct Estate {
     pub services: IndexMap<ServiceName, Service>,
     pub entrances: IndexMap<EntranceName, Entrance>,
     pub providers: IndexMap<ProviderName, Provider>,
+    /// Measures in planned runs what a client sees.
+    pub canary: Option<super::canary::Canary>,
     /// When live drills may be held.
     pub windows: Vec<Window>,
     /// Who is told of a run.

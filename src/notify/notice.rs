@@ -125,6 +125,10 @@ impl Teller {
         if let Some(ms) = notice.outage_ms.filter(|_| occasion == Occasion::Done) {
             notice.details.insert(0, format!("writes stopped for {}", spoken(ms)));
         }
+        for part in &state.measured {
+            notice.details.push(part.told());
+            notice.details.extend(part.split.as_ref().map(|split| format!("SPLIT: {split}")));
+        }
         notice.commands = self.commands(verbs);
         notice
     }

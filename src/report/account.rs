@@ -8,6 +8,7 @@ use super::words::{accepted, carried_out_by, decisions, notes, step_says, step_w
 use super::{Notified, Told};
 use crate::base::quantity::spoken;
 use crate::engine::event::{Event, What};
+use crate::engine::measured::{self, SeenBy};
 use crate::engine::plan::{Plan, PlanPhase, PlanStep};
 use crate::engine::state::{RunState, Stage};
 use crate::runbook::bound::Mode;
@@ -38,6 +39,8 @@ pub struct Account {
     pub decisions: Vec<Decision>,
     pub exceptions: Vec<String>,
     pub notes: Vec<String>,
+    /// What a client saw, as each process measured it.
+    pub client: Vec<String>,
     /// Who was told, and who could not be.
     pub notices: Vec<Notified>,
     pub before: Vec<StepRow>,
@@ -135,12 +138,13 @@ pub fn account(told: &Told<'_>) -> Account {
         ended_at: time(events.last()),
         took: spoken(state.now_ms),
         operators: carried_out_by(events),
-        measures: measures(plan, &own, told.earlier),
+        measures: measures(plan, state, &own, told.earlier),
         figures: own,
         services: receipts(plan, state, events),
         decisions: decisions(plan, events),
         exceptions: accepted(plan, events),
         notes: notes(events),
+        client: client(state, events),
         notices: told.notices.to_vec(),
         before,
         after,
@@ -164,7 +168,7 @@ fn digest(plan: &Plan) -> String {
     crate::base::hex(&Sha256::digest(text))
 }
 
-fn measures(plan: &Plan, own: &Figures, earlier: &[super::Earlier]) -> Vec<Measure> {
+fn measures(plan: &Plan, state: &RunState, own: &Figures, earlier: &[super::Earlier]) -> Vec<Measure> {
     let one = |name, get: fn(&Figures) -> Option<u64>, objective: Option<u64>| {
         let ms = get(own);
         let mut before: Vec<u64> = earlier.iter().filter_map(|run| get(&run.figures)).collect();
@@ -184,15 +188,42 @@ fn measures(plan: &Plan, own: &Figures, earlier: &[super::Earlier]) -> Vec<Measu
         Mode::Emergency => (plan.rto_ms, None),
         Mode::Planned => (None, plan.outage_max_ms),
     };
-    vec![
+    // The objective stands beside the figure that it is held against.
+    let by_client = measured::figure(plan, state).is_some_and(|figure| figure.seen_by == SeenBy::Client);
+    let objective = |client: bool| outage_max.or(rto).filter(|_| by_client == client);
+    let mut list = vec![
         one("decide", |figures| figures.decide_ms, None),
         one("fence", |figures| figures.fence_ms, None),
         one("promote", |figures| figures.promote_ms, None),
         one("redirect", |figures| figures.redirect_ms, None),
         one("verify", |figures| figures.verify_ms, None),
-        one("no writes", |figures| figures.outage_ms, outage_max.or(rto)),
+        one("no writes", |figures| figures.outage_ms, objective(false)),
         one("whole run", |figures| Some(figures.whole_ms), None),
-    ]
+    ];
+    if let Some(gap) = measured::client_gap(state) {
+        let mut seen = one("no writes, as a client saw it", |figures| figures.client_ms, objective(true));
+        seen.value = gap.spoken();
+        list.insert(list.len() - 1, seen);
+    }
+    list
+}
+
+/// What a client saw, and what nobody saw.
+fn client(state: &RunState, events: &[Event]) -> Vec<String> {
+    let mut list = Vec::new();
+    for part in &state.measured {
+        list.push(part.told());
+        list.extend(part.split.as_ref().map(|split| format!("SPLIT: {split}")));
+    }
+    let processes =
+        events.iter().filter(|event| matches!(event.what, What::Started { .. } | What::Resumed { .. })).count();
+    if !list.is_empty() && processes > 1 {
+        list.push(format!(
+            "the run was carried on by {processes} processes, of which {} measured to their end; in the time between two nothing was measured",
+            state.measured.len()
+        ));
+    }
+    list
 }
 
 fn receipts(plan: &Plan, state: &RunState, events: &[Event]) -> Vec<Receipt> {

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::engine::event::{Event, What};
+use crate::engine::measured::{self, Gap};
 use crate::engine::plan::{Plan, PlanStep};
 use crate::engine::state::{RunState, Stage};
 use crate::runbook::signature::{Effect, FactKind};
@@ -26,6 +27,8 @@ pub struct Figures {
     pub verify_ms: Option<u64>,
     /// The write outage, as the engine saw it.
     pub outage_ms: Option<u64>,
+    /// The longest time without a write, as a client saw it, where that was measured.
+    pub client_ms: Option<u64>,
     /// From the order to the end.
     pub whole_ms: u64,
     /// Transactions that are known to be lost.
@@ -49,6 +52,7 @@ pub fn figures(plan: &Plan, state: &RunState, events: &[Event]) -> Figures {
         redirect_ms: between(promoted, led),
         verify_ms: between(turned, verified),
         outage_ms: between(state.outage_began_ms, state.outage_ended_ms),
+        client_ms: measured::client_gap(state).map(Gap::ms),
         whole_ms: state.now_ms,
         lost_transactions: lost(state),
     }

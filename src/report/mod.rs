@@ -112,6 +112,8 @@ fn charts(told: &Told<'_>, account: &Account) -> Vec<Chart> {
         before.chain([own]).collect::<Vec<_>>()
     };
     let outage = trend::chart("no writes", &points(|figures| figures.outage_ms), told.plan.outage_max_ms);
+    let client =
+        trend::chart("no writes, as a client saw it", &points(|figures| figures.client_ms), told.plan.outage_max_ms);
     let whole = trend::chart("whole run", &points(|figures| Some(figures.whole_ms)), None);
-    outage.into_iter().chain(whole).collect()
+    outage.into_iter().chain(client).chain(whole).collect()
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::StoreError;
 
 /// What makes each version out of the one before. An older journal is brought up to the last one, a newer one refused.
-const VERSIONS: &[&str] = &[TABLES, DRILLS, RUN_HEADS, NOTICES];
+const VERSIONS: &[&str] = &[TABLES, DRILLS, RUN_HEADS, NOTICES, MEASURED];
 
 const TABLES: &str = "
 create table run (
@@ -62,6 +62,9 @@ create table notice (
 ) strict;
 create index notice_of_run on notice (run);
 ";
+
+/// Since version 5: no table of its own, but runs may hold the event `measured`, which an older program would take for damage.
+const MEASURED: &str = "";
 
 pub(super) fn ensure(connection: &Connection) -> Result<(), StoreError> {
     // Whoever only reads does not wait for a writer.

@@ -211,6 +211,7 @@ impl Engine {
             clock: &clock,
             reporter: &mut Silent,
             prompter: &mut Silent,
+            witness: None,
             interrupt,
             remember: &|_, _| {},
             origin_ms: 0,

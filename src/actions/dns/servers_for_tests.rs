@@ -228,6 +228,7 @@ pub fn estate(name: &str, kind: ProviderKind, dallas: Records, nuremberg: Record
         services: indexmap::IndexMap::new(),
         entrances: [(name, entrance)].into_iter().collect(),
         providers: [(provider.clone(), Provider { name: provider, kind })].into_iter().collect(),
+        canary: None,
         windows: Vec::new(),
         contacts: Vec::new(),
         notify: Vec::new(),

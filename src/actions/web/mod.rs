@@ -3,8 +3,10 @@
 //! * `check`: the action.
 //! * `whom`: which addresses are asked: the members at a site, or where the public name leads.
 //! * `probe`: the requests themselves.
+//! * `canary`: requests that write, to measure what a user sees.
 //! * `figures`: what the answers' times say.
 
+mod canary;
 mod check;
 mod figures;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod on_nginx;
 mod probe;
 mod whom;
 
+pub use canary::Canary;
 use serde::Deserialize;
 
 use crate::actions::context::RunContext;

@@ -6,6 +6,7 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use super::plan as plan_verb;
+use crate::actions::canary::Canary;
 use crate::cli::args::{Accept, Common, Consent, Format, Order};
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
@@ -21,11 +22,12 @@ use crate::engine::action::Observed;
 use crate::engine::driver::{DriveError, Driver};
 use crate::engine::event::{EVENT_FORMAT, Event, What};
 use crate::engine::plan::Plan;
-use crate::engine::ports::{Clock, Interrupt, Journal, JournalError, Reporter};
+use crate::engine::ports::{Clock, Interrupt, Journal, JournalError, Reporter, Witness};
 use crate::engine::rehearsal::{Rehearsal, rehearse};
 use crate::engine::state::RunState;
 use crate::engine::verdict::Verdict;
 use crate::runbook::bound::{Mode, OnFailure};
+use crate::runbook::signature::FactKind;
 use crate::store::Store;
 use crate::store::journal::Writer;
 
@@ -279,6 +281,7 @@ pub async fn drive(
     let mut ringing = bell::Ringing { watched: reporter.as_mut(), bell: &mut bell };
     let mut journal = Guarded::new(&mut writer, locks, &prepared.workshop)?;
     let leave = journal.leave();
+    let mut canary = canary(prepared, clock, origin_ms, id);
     let driver = Driver {
         plan: &prepared.plan,
         actions: &prepared.actions,
@@ -286,6 +289,7 @@ pub async fn drive(
         clock,
         reporter: &mut ringing,
         prompter: &mut prompter,
+        witness: canary.as_mut().map(|canary| canary as &mut dyn Witness),
         interrupt,
         remember: &remember,
         origin_ms,
@@ -313,6 +317,19 @@ pub async fn drive(
             Err(broken(&error, id, &prepared.plan.title, state))
         }
     }
+}
+
+/// What measures beside the run what a client sees: in a planned run that moves something, where the estate wants it. An
+/// emergency has no client that was served before it began, and what is written to a primary that is being given up
+/// would be counted among the losses.
+fn canary(prepared: &Prepared, clock: &SystemClock, origin_ms: i128, id: &str) -> Option<Canary> {
+    let moves = [FactKind::Fenced, FactKind::Promoted, FactKind::Led];
+    let mut gives = prepared.plan.steps.iter().flat_map(|step| &step.gives);
+    if prepared.plan.mode != Mode::Planned || !gives.any(|fact| moves.contains(&fact.kind)) {
+        return None;
+    }
+    let elapsed_ms = u64::try_from(i128::from(clock.monotonic_ms()) - origin_ms).unwrap_or(0);
+    prepared.workshop.canary(id, elapsed_ms)
 }
 
 /// How a run ends that has no verdict.

@@ -207,8 +207,9 @@ fn take(said: Said<'_>, drill: &mut Drill, leg: Leg) -> Option<(Exit, Vec<String
         return Some((exit, details));
     };
     drill.runs.push(run.row.id.clone());
-    let outage = figures(&run.plan, &run.state, &run.events).outage_ms;
-    drill.outage_ms = drill.outage_ms.max(outage);
+    let own = figures(&run.plan, &run.state, &run.events);
+    drill.outage_ms = drill.outage_ms.max(own.outage_ms);
+    drill.client_ms = drill.client_ms.max(own.client_ms);
     drill.steps.extend(found(&leg.runbook, &run));
     let ended = run.state.ended.as_ref();
     match (leg.ended, ended) {
@@ -319,7 +320,9 @@ fn tell(common: &Common, id: &str, held: &Held, compared: bool, since: &[String]
     let took = crate::base::quantity::spoken(drill.took_ms);
     let outage = drill.outage_ms.map(crate::base::quantity::spoken);
     let outage = outage.map_or_else(String::new, |ms| format!("; the longest time without writes was {ms}"));
-    session::say(&format!("  took {took}{outage}; kept as {id}"));
+    let client = drill.client_ms.map(crate::base::quantity::spoken);
+    let client = client.map_or_else(String::new, |ms| format!(", and {ms} as a client saw it"));
+    session::say(&format!("  took {took}{outage}{client}; kept as {id}"));
     match (compared, since) {
         (false, _) => session::say("  there is no drill before it to compare with"),
         (true, []) => session::say("  as the drill before it"),

@@ -27,6 +27,7 @@ struct Line {
     verdict: String,
     took_ms: Option<u64>,
     outage_ms: Option<u64>,
+    client_ms: Option<u64>,
 }
 
 /// Lists both, newest first, then a line of trends for each series.
@@ -40,7 +41,8 @@ pub fn run(common: &Common, runbook: Option<&str>, most: Option<usize>) -> Resul
         for line in &lines {
             json::print(
                 &json!({"schema": "switchback/past/1", "id": line.id, "estate": line.estate, "what": line.what,
-                "series": line.series, "verdict": line.verdict, "took_ms": line.took_ms, "outage_ms": line.outage_ms}),
+                "series": line.series, "verdict": line.verdict, "took_ms": line.took_ms, "outage_ms": line.outage_ms,
+                "client_ms": line.client_ms}),
             );
         }
         return Ok(Exit::Done);
@@ -52,8 +54,9 @@ pub fn run(common: &Common, runbook: Option<&str>, most: Option<usize>) -> Resul
     for line in &lines {
         let took = line.took_ms.map_or_else(|| "–".to_owned(), spoken);
         let outage = line.outage_ms.map_or_else(|| "–".to_owned(), spoken);
+        let client = line.client_ms.map_or_else(String::new, |ms| format!(" (a client saw {})", spoken(ms)));
         session::say(&format!(
-            "{}  {:<16}  took {took:<11}  no writes {outage:<9}  {}",
+            "{}  {:<16}  took {took:<11}  no writes {outage:<9}  {}{client}",
             line.id, line.verdict, line.what
         ));
     }
@@ -72,6 +75,7 @@ fn trends(lines: &[Line]) {
         for (what, get) in [
             ("took", (|line: &Line| line.took_ms) as fn(&Line) -> Option<u64>),
             ("no writes", |line: &Line| line.outage_ms),
+            ("no writes for a client", |line: &Line| line.client_ms),
         ] {
             let figures: Vec<Option<u64>> = members.iter().map(|line| get(line)).collect();
             let known: Vec<u64> = figures.iter().flatten().copied().collect();
@@ -98,7 +102,7 @@ fn runs(store: &Store, runbook: Option<&str>) -> Result<Vec<Line>, Failure> {
         if runbook.is_some_and(|name| name != past.plan.runbook) {
             continue;
         }
-        let Figures { outage_ms, whole_ms, .. } = figures(&past.plan, &past.state, &past.events);
+        let Figures { outage_ms, client_ms, whole_ms, .. } = figures(&past.plan, &past.state, &past.events);
         let to = past.plan.to.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
         lines.push(Line {
             id: row.id.clone(),
@@ -108,6 +112,7 @@ fn runs(store: &Store, runbook: Option<&str>) -> Result<Vec<Line>, Failure> {
             verdict: super::runs::state_word(store, &past),
             took_ms: past.state.ended.is_some().then_some(whole_ms),
             outage_ms,
+            client_ms,
         });
     }
     Ok(lines)
@@ -132,6 +137,7 @@ fn drills(store: &Store, runbook: Option<&str>) -> Result<Vec<Line>, Failure> {
                 verdict: record.verdict.word().to_owned(),
                 took_ms: started.then_some(record.took_ms),
                 outage_ms: record.outage_ms,
+                client_ms: record.client_ms,
                 id: row.id,
                 estate: row.estate,
             });

@@ -59,6 +59,12 @@ fn steps(common: &Common, past: &PastRun, state: &str) {
     {
         session::say(&format!("write outage, as the engine saw it: {}", spoken(outage)));
     }
+    for part in &past.state.measured {
+        session::say(&part.told());
+        if let Some(split) = &part.split {
+            session::say(&format!("SPLIT: {split}"));
+        }
+    }
     for note in past.notes() {
         session::say(&format!("note: {note}"));
     }

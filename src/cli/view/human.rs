@@ -190,6 +190,8 @@ impl Reporter for HumanReporter {
             | What::Attended { .. }
             | What::Answered { .. }
             | What::UndoIntended { .. }
+            // The end tells it.
+            | What::Measured { .. }
             | What::TimePassed => {}
         }
         self.board(plan, state);

@@ -55,6 +55,7 @@ mod tests {
     use super::{EVENTS_SCHEMA, event_line};
     use crate::engine::action::{ActionError, Applied, Evidence, Fact, FactKind, Observed};
     use crate::engine::event::{Answer, Event, Owner, Question, QuestionKind, Resolution, What};
+    use crate::engine::measured::{Gap, Measured, Stretch, Turn};
     use crate::engine::park::Wait;
     use crate::engine::plan::{PLAN_FORMAT, Plan, PlanStep};
     use crate::engine::verdict::Verdict;
@@ -105,6 +106,31 @@ mod tests {
         Owner { operator: text(), machine: text(), pid: 1, boot: text(), pid_start: 1, version: text() }
     }
 
+    /// What was measured: all there can be, or as little.
+    fn measured(all: bool) -> Measured {
+        let text = || "x".to_owned();
+        let (turn, stretch) =
+            (Turn { at: text(), term: 2, from_ms: 1, to_ms: 2, taken: 3 }, Stretch { from_ms: 1, to_ms: 2 });
+        Measured {
+            entrance: text(),
+            wrote_to: text(),
+            services: vec![crate::base::name::ServiceName::new("orders").expect("a name")],
+            every_ms: 20,
+            from_ms: 0,
+            to_ms: 9,
+            taken: 3,
+            failed: 2,
+            unknown: 1,
+            first_taken_ms: all.then_some(1),
+            last_taken_ms: all.then_some(8),
+            gap: all.then_some(Gap { from_ms: 1, to_ms: 7, whole: true }),
+            turns: if all { vec![turn] } else { Vec::new() },
+            split: all.then(text),
+            unmeasured: if all { vec![stretch] } else { Vec::new() },
+            says: all.then(text),
+        }
+    }
+
     /// Every kind of event, in every shape that its parts take.
     fn every_kind(plan: &Plan) -> Vec<What> {
         let evidence = || Evidence::new("seen").with("lag_bytes", 3);
@@ -152,6 +178,8 @@ mod tests {
             What::Waited { wait: Wait::Person(0) },
             What::TimePassed,
             What::Noted { note: evidence() },
+            What::Measured { measured: Box::new(measured(true)) },
+            What::Measured { measured: Box::new(measured(false)) },
             What::Ended { verdict: Verdict::DoneWithMisses, reason: name("r") },
             What::Ended { verdict: Verdict::Declined { changed: true }, reason: name("r") },
         ];
@@ -174,6 +202,7 @@ mod tests {
             What::BackOutBegan { .. } | What::UndoIntended { .. } | What::Undone { .. } => {}
             What::UndoFailed { .. } | What::Asked { .. } | What::Answered { .. } | What::Resolved { .. } => {}
             What::Parked { .. } | What::Waited { .. } => {}
+            What::Measured { .. } => {}
             What::StopAsked | What::TimePassed | What::Noted { .. } | What::Ended { .. } => {}
         }
     }

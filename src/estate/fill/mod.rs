@@ -1,5 +1,6 @@
 //! From what was written to the model: defaults filled in, the nearer one whole.
 
+mod canary;
 mod control;
 mod database;
 mod entrance;
@@ -22,6 +23,7 @@ use crate::base::place::{Extent, Source};
 use crate::base::problem::{Problem, Problems};
 use crate::base::secret::SecretRef;
 
+pub(super) use canary::canary;
 pub(super) use entrance::{entrances, providers};
 pub(super) use host::hosts;
 pub(super) use notify::receivers;

@@ -2,6 +2,7 @@
 //!
 //! The doc comments here are what editors show: `switchback schema estate` is made of these types.
 
+mod canary;
 mod database;
 mod entrance;
 mod mysql;
@@ -19,6 +20,7 @@ use crate::base::at::{At, Entries};
 use crate::base::name::{EntranceName, HostName, OtherName, ProviderName, ServiceName, SiteName};
 use crate::base::quantity::Span;
 
+pub use canary::{Canary, Method};
 pub use database::{Control, ControlKeys, Layout, Postgres, PostgresMember, Replication, Tls};
 pub use entrance::{Dns, DnsDefaults, Entrance, PowerDns, Provider, Rfc2136, TsigKey};
 pub use mysql::{Flavour, Mysql, MysqlMember, MysqlReplication};
@@ -58,6 +60,8 @@ pub struct Estate {
     /// Who answers for entrances.
     #[serde(default)]
     pub providers: Entries<ProviderName, Provider>,
+    /// Measures in planned runs what a client sees.
+    pub canary: Option<Canary>,
     /// When live drills may be held.
     #[serde(default)]
     pub windows: Entries<OtherName, Window>,

@@ -60,6 +60,7 @@ async fn run(refused: &[usize], answers: &[Answer], outage_max_ms: Option<u64>) 
         clock: &clock,
         reporter: &mut Silent,
         prompter: &mut prompter,
+        witness: None,
         interrupt,
         remember: &|_, _| {},
         origin_ms: i128::from(clock.monotonic_ms()),

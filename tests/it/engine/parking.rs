@@ -199,6 +199,7 @@ async fn run(plan: &Plan, taken: bool, interrupt_at_ms: Option<u64>, before: &[E
         clock: &clock,
         reporter: &mut Silent,
         prompter: &mut Thinks,
+        witness: None,
         interrupt,
         remember: &|_, _| {},
         leave: Arc::new(super::world::Always),

@@ -457,6 +457,7 @@ pub async fn run_on(
         clock: &clock,
         reporter: &mut reporter,
         prompter: &mut prompter,
+        witness: None,
         interrupt,
         remember: &|_, _| {},
         origin_ms,

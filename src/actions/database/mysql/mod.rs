@@ -47,6 +47,7 @@ use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::estate::model::{Estate, Kind};
 use crate::runbook::bound::Mode;
 use advisory::NamedLock;
+pub use live::Canary;
 use member::Member;
 
 /// One service's servers: one at each site.

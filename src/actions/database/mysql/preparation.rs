@@ -71,6 +71,12 @@ const TABLES: &[(&str, &str, &str)] = &[
          at timestamp(3) NOT NULL DEFAULT current_timestamp(3)) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4",
         "the row that proves that writes reach the other site",
     ),
+    (
+        "client_write",
+        "(id tinyint unsigned NOT NULL PRIMARY KEY, run varchar(64) NOT NULL, number bigint unsigned NOT NULL, \
+         at timestamp(3) NOT NULL DEFAULT current_timestamp(3)) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4",
+        "the one row that the canary writes, where the estate has one, to measure what a client sees",
+    ),
 ];
 
 /// What is needed at a member's server, and what of it is there.

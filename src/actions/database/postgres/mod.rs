@@ -7,6 +7,7 @@
 mod accounting;
 mod advisory;
 mod arrival;
+mod canary;
 mod comparing;
 mod conninfo;
 mod control;
@@ -55,6 +56,7 @@ use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::estate::model::{Estate, Kind};
 use crate::runbook::bound::Mode;
 use advisory::AdvisoryLock;
+pub use canary::Canary;
 use member::Member;
 
 /// One service's servers: one at each site.

@@ -4,6 +4,7 @@
 //! did not come back in time is never used again: it is dropped, and ended at the server from another one. What
 //! waits at the server for a lock would otherwise wait on, and hold up everybody else.
 
+mod canary;
 mod fault;
 mod rows;
 mod session;
@@ -22,6 +23,7 @@ use crate::engine::action::{ActionError, Fault, Touch};
 use crate::estate::model::{MysqlMember, Tls};
 use fault::{connect_fault, failure, said};
 
+pub use canary::Canary;
 pub use rows::{LookSql, Rows};
 pub use session::Session;
 

@@ -14,7 +14,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use self::fault::{connect_fault, fault, said};
+pub use self::fault::said;
+use self::fault::{connect_fault, fault};
 use super::tls;
 use crate::base::secret::pgpass::Connection;
 use crate::engine::action::{ActionError, Fault, Touch};
