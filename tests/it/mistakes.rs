@@ -108,7 +108,22 @@ fn in_an_estate() {
         // ---- kinds that are still to come
         ("    web:\n      url", "    files:\n      url"),
         ("command: {act: [power", "ipmi: {act: [power"),
-        ("estate: shop\n", "estate: shop\ncanary: {entrance: www.shop.test}\n"),
+        // ---- the canary
+        ("canary: {entrance: www.shop.test", "canary: {entrance: www.shop.tset"),
+        (", url: \"https://www.shop.test/canary\", method: POST", ""),
+        ("url: \"https://www.shop.test/canary\", method: POST", "url: \"https://shop.test/canary\""),
+        ("url: \"https://www.shop.test/canary\", method: POST", "url: \"https://a:b@www.shop.test/canary\""),
+        ("method: POST", "method: GET"),
+        ("url: \"https://www.shop.test/canary\", method: POST", "service: orders, method: PUT"),
+        ("url: \"https://www.shop.test/canary\", method: POST", "service: ordres"),
+        ("url: \"https://www.shop.test/canary\", method: POST", "service: shop-web"),
+        ("url: \"https://www.shop.test/canary\", method: POST", "service: crm"),
+        (
+            "canary: {entrance: www.shop.test, url: \"https://www.shop.test/canary\"",
+            "canary: {entrance: \"*.shop.internal\", service: orders",
+        ),
+        ("every: 50ms", "every: 5ms"),
+        ("every: 50ms", "evry: 50ms"),
     ];
     insta::assert_snapshot!(table(&edits, of_estate));
 }

@@ -12,6 +12,8 @@
 pub mod ledger;
 mod name;
 pub mod port;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

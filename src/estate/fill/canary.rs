@@ -92,7 +92,8 @@ fn http(url: &At<String>, entrance: &At<EntranceName>, filling: &mut Filling<'_>
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    if !host.eq_ignore_ascii_case(entrance.as_str()) {
+    // A URL with a user in it is told already.
+    if !authority.contains('@') && !host.eq_ignore_ascii_case(entrance.as_str()) {
         let sentence = format!("canary.url: its host is `{host}`, and the entrance is `{}`", entrance.value);
         filling.problem(url.extent, sentence);
     }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod legs;
+mod measured;
 mod order;
 mod parking;
 mod sweep;

@@ -381,7 +381,7 @@ impl Reporter for Silent {
     fn event(&mut self, _plan: &Plan, _state: &RunState, _event: &Event) {}
 }
 
-struct Nobody;
+pub struct Nobody;
 impl Prompter for Nobody {
     fn ask<'a>(&'a mut self, _question: &'a Question) -> BoxFuture<'a, Option<(Answer, String)>> {
         Box::pin(async { None })

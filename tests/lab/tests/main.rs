@@ -13,6 +13,7 @@ mod bad_days;
 mod both;
 mod browser;
 mod by_hand;
+mod canary;
 mod composed;
 mod debian;
 mod evidence;
