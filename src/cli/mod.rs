@@ -2,6 +2,7 @@
 
 pub mod args;
 mod bell;
+mod canary;
 mod clock;
 mod conceal;
 mod drill;

@@ -6,7 +6,6 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use super::plan as plan_verb;
-use crate::actions::canary::Canary;
 use crate::cli::args::{Accept, Common, Consent, Format, Order};
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
@@ -17,7 +16,7 @@ use crate::cli::past;
 use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::{human::HumanReporter, json, json::JsonReporter, page::Page};
-use crate::cli::{bell, drill, ending, leave, locking, owner, present};
+use crate::cli::{bell, canary, drill, ending, leave, locking, owner, present};
 use crate::engine::action::Observed;
 use crate::engine::driver::{DriveError, Driver};
 use crate::engine::event::{EVENT_FORMAT, Event, What};
@@ -26,8 +25,7 @@ use crate::engine::ports::{Clock, Interrupt, Journal, JournalError, Reporter, Wi
 use crate::engine::rehearsal::{Rehearsal, rehearse};
 use crate::engine::state::RunState;
 use crate::engine::verdict::Verdict;
-use crate::runbook::bound::{Mode, OnFailure};
-use crate::runbook::signature::FactKind;
+use crate::runbook::bound::OnFailure;
 use crate::store::Store;
 use crate::store::journal::Writer;
 
@@ -169,6 +167,7 @@ async fn begin(
         // Whoever will be asked has seen what for.
         let (experience, mut now) = (Experience::of(common, &prepared.plan), present::lines(&prepared.workshop).await);
         now.push(drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan));
+        now.extend(canary::foreseen(prepared));
         let paint = crate::cli::paint(common, true);
         let page = Page { plan: &prepared.plan, rehearsal: &rehearsal, experience: &experience, now: &now, paint };
         let _ = std::io::stderr().lock().write_all(page.text().as_bytes());
@@ -281,7 +280,7 @@ pub async fn drive(
     let mut ringing = bell::Ringing { watched: reporter.as_mut(), bell: &mut bell };
     let mut journal = Guarded::new(&mut writer, locks, &prepared.workshop)?;
     let leave = journal.leave();
-    let mut canary = canary(prepared, clock, origin_ms, id);
+    let mut canary = canary::perched(prepared, clock, origin_ms, id);
     let driver = Driver {
         plan: &prepared.plan,
         actions: &prepared.actions,
@@ -317,19 +316,6 @@ pub async fn drive(
             Err(broken(&error, id, &prepared.plan.title, state))
         }
     }
-}
-
-/// What measures beside the run what a client sees: in a planned run that moves something, where the estate wants it. An
-/// emergency has no client that was served before it began, and what is written to a primary that is being given up
-/// would be counted among the losses.
-fn canary(prepared: &Prepared, clock: &SystemClock, origin_ms: i128, id: &str) -> Option<Canary> {
-    let moves = [FactKind::Fenced, FactKind::Promoted, FactKind::Led];
-    let mut gives = prepared.plan.steps.iter().flat_map(|step| &step.gives);
-    if prepared.plan.mode != Mode::Planned || !gives.any(|fact| moves.contains(&fact.kind)) {
-        return None;
-    }
-    let elapsed_ms = u64::try_from(i128::from(clock.monotonic_ms()) - origin_ms).unwrap_or(0);
-    prepared.workshop.canary(id, elapsed_ms)
 }
 
 /// How a run ends that has no verdict.

@@ -9,7 +9,6 @@ use serde_json::json;
 use super::carry_out::LOOK_LIMIT_MS;
 use crate::cli::args::{Accept, Common, Format, ModeArg, Order};
 use crate::cli::clock::SystemClock;
-use crate::cli::drill;
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::experience::{CriticalPath, Experience, Times};
@@ -17,6 +16,7 @@ use crate::cli::present;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::json;
 use crate::cli::view::page::{self, Page};
+use crate::cli::{canary, drill};
 use crate::engine::plan::{PLAN_FORMAT, Plan};
 use crate::engine::rehearsal::{Rehearsal, rehearse};
 use crate::runbook::bound::Mode;
@@ -39,6 +39,7 @@ pub async fn run(
         present::lines(&prepared.workshop)
     );
     now.push(drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan));
+    now.extend(canary::foreseen(&prepared));
     let experience = Experience::of(common, &prepared.plan);
     match common.format {
         Format::Human => {
