@@ -67,7 +67,6 @@ fn a_plan_touches_nothing() {
     let marks: Vec<usize> = ["a-db", "b-db"].iter().map(|host| lab(&["log", host]).lines().count()).collect();
     lab_.ok(&["plan", "failover", "--to", "nuremberg"]);
     lab_.ok(&["failover", "--to", "nuremberg", "--dry-run", "--mode", "planned"]);
-    lab_.ok(&["drill", "failover", "--to", "nuremberg"]);
     for ((what, before), (_, after)) in before.iter().zip(fingerprint(&lab_)) {
         assert!(*before == after, "the plan changed {what}");
     }

@@ -30,8 +30,9 @@ const WRITE: &str =
                      WHERE NOT current_setting('transaction_read_only')::boolean";
 const OPTIONS: &str = "-c lock_timeout=1s -c statement_timeout=2s -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 \
                        -c tcp_keepalives_count=3 -c search_path=pg_catalog -c client_min_messages=warning";
-/// A password may come from a command, which must not be run for every try of an outage.
-const KNOWN_FOR: Duration = Duration::from_secs(10);
+/// A password may come from a command, which must not be run for every try of an outage. Read again when it may have been
+/// changed.
+const KNOWN_FOR: Duration = Duration::from_secs(600);
 
 /// A client of one service.
 #[derive(Debug)]
@@ -99,6 +100,12 @@ impl Canary {
 
     async fn connect(&mut self, place: &Place) -> Result<Open, String> {
         let (member, host) = self.member(place).ok_or("the service has no member")?;
+        if self.known.is_empty() {
+            // What the other side wants is read before there is an outage that it would be part of.
+            for (member, host) in self.members.clone() {
+                let _ = self.known(&member, &host).await;
+            }
+        }
         let Known { password, tls } = self.known(&member, &host).await?;
         let mut config = Config::new();
         config

@@ -28,8 +28,9 @@ const WRITE: &str =
 const TERM: &str = "SELECT coalesce(max(term), 0) FROM switchback.receipt";
 /// The server does not know the table.
 const NO_TABLE: u16 = 1146;
-/// A password may come from a command, which must not be run for every try of an outage.
-const KNOWN_FOR: Duration = Duration::from_secs(10);
+/// A password may come from a command, which must not be run for every try of an outage. Read again when it may have been
+/// changed.
+const KNOWN_FOR: Duration = Duration::from_secs(600);
 
 /// A client of one service.
 pub struct Canary {
@@ -85,6 +86,14 @@ impl Canary {
 
     async fn opts(&mut self, place: &Place) -> Result<Opts, String> {
         let (member, host) = self.member(place).ok_or("the service has no member")?;
+        if self.known.is_empty() {
+            // What the other side wants is read before there is an outage that it would be part of.
+            for (member, host) in self.members.clone() {
+                if let Ok(known) = read(member).await {
+                    self.known.insert(host, (Instant::now(), known));
+                }
+            }
+        }
         let known = match self.known.get(&host).filter(|(at, _)| at.elapsed() < KNOWN_FOR) {
             Some((_, known)) => known.clone(),
             None => {
