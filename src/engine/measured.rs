@@ -150,8 +150,9 @@ pub fn figure(plan: &Plan, state: &RunState) -> Option<Figure> {
     let client = Figure { ms: gap.ms(), seen_by: SeenBy::Client };
     let moved = plan.steps.iter().flat_map(|step| &step.gives).filter(|fact| fact.kind == FactKind::Promoted);
     let moved: Vec<&ServiceName> = moved.map(|fact| &fact.service).collect();
-    let saw_all = state.measured.iter().any(|part| {
-        part.has_seen(began_ms, ended_ms) && moved.iter().all(|service| part.services.contains(service))
-    });
+    let saw_all = state
+        .measured
+        .iter()
+        .any(|part| part.has_seen(began_ms, ended_ms) && moved.iter().all(|service| part.services.contains(service)));
     Some(if saw_all || client.ms > engine.ms { client } else { engine })
 }

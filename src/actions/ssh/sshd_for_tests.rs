@@ -87,6 +87,7 @@ pub(in crate::actions) fn bench() -> Bench {
         windows: Vec::new(),
         contacts: Vec::new(),
         notify: Vec::new(),
+        canary: None,
     };
     let hosts = Hosts::new(&estate);
     Bench { sshd, estate, hosts }

@@ -25,7 +25,7 @@ use crate::engine::ports::{Clock, Interrupt, Journal, JournalError, Reporter, Wi
 use crate::engine::rehearsal::{Rehearsal, rehearse};
 use crate::engine::state::RunState;
 use crate::engine::verdict::Verdict;
-use crate::runbook::bound::OnFailure;
+use crate::runbook::bound::{Mode, OnFailure};
 use crate::store::Store;
 use crate::store::journal::Writer;
 
