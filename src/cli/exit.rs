@@ -69,6 +69,9 @@ impl From<Exit> for std::process::ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::broken::journal_failure;
+    use crate::engine::action::Lost;
+    use crate::engine::ports::JournalError;
 
     fn page() -> String {
         let mut page = String::from(
@@ -98,6 +101,25 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), all);
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_is_anothers_and_one_that_went_stale_leaves_a_run_part_way() {
+        let text = || "why".to_owned();
+        let table = [
+            (JournalError::LockLost(Lost::Taken(text())), true, Exit::Locked),
+            (JournalError::LockLost(Lost::Taken(text())), false, Exit::Locked),
+            (JournalError::LockLost(Lost::Stale(text())), true, Exit::Stopped),
+            (JournalError::LockLost(Lost::Stale(text())), false, Exit::Refused),
+            (JournalError::Disk(text()), true, Exit::Stopped),
+            (JournalError::Disk(text()), false, Exit::Refused),
+        ];
+        for (error, touched, exit) in table {
+            let failure = journal_failure(&error, "r", touched);
+            assert_eq!(failure.exit, exit, "{error:?}, touched: {touched}");
+            let leads_on = failure.hints.iter().any(|hint| hint.contains("switchback rollback r"));
+            assert_eq!(leads_on, matches!(error, JournalError::LockLost(Lost::Stale(_))), "{:?}", failure.hints);
+        }
     }
 
     #[test]

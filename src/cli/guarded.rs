@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 
 use super::wire::{Locks, Workshop};
-use crate::engine::action::Leave;
+use crate::engine::action::{Leave, Lost};
 use crate::engine::event::{Event, What};
 use crate::engine::ports::{Journal, JournalError};
 use crate::store::StoreError;
@@ -31,12 +31,12 @@ impl Current {
 }
 
 impl Leave for Current {
-    fn ended(&self) -> BoxFuture<'_, Option<String>> {
+    fn ended(&self) -> BoxFuture<'_, Option<Lost>> {
         let leave = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
             match leave {
                 Some(leave) => leave.ended().await,
-                None => Some("it was given back while the run waits".to_owned()),
+                None => Some(Lost::Stale("it was given back while the run waits".to_owned())),
             }
         })
     }
@@ -93,7 +93,7 @@ impl Journal for Guarded<'_> {
                 }
                 Err(refused) => {
                     self.writer.give_back().await?;
-                    return Err(JournalError::LockLost(refused.sentence));
+                    return Err(JournalError::LockLost(Lost::Taken(refused.sentence)));
                 }
             }
             Ok(())

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod bell;
+mod broken;
 mod canary;
 mod clock;
 mod conceal;

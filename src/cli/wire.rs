@@ -18,7 +18,7 @@ use crate::actions::database::{mysql, postgres};
 use crate::actions::ssh::Hosts;
 use crate::actions::{database, entrance, host, human, web};
 use crate::base::name::{HostName, ServiceName, SiteName};
-use crate::engine::action::{Action, Leave, Touch};
+use crate::engine::action::{Action, Leave, Lost, Touch};
 use crate::estate::Estate;
 use crate::estate::canary::Writes;
 use crate::estate::model::{Kind, Login};
@@ -160,7 +160,7 @@ impl Locks {
     }
 
     /// Why a lock is no longer held, when one is not.
-    pub fn lost(&self) -> Option<String> {
+    pub fn lost(&self) -> Option<Lost> {
         self.0.lost()
     }
 
@@ -176,7 +176,7 @@ struct BothLocks {
 }
 
 impl Leave for BothLocks {
-    fn ended(&self) -> BoxFuture<'_, Option<String>> {
+    fn ended(&self) -> BoxFuture<'_, Option<Lost>> {
         Box::pin(async move {
             match self.here.lost() {
                 Some(why) => Some(why),

@@ -38,12 +38,28 @@ pub trait Action: fmt::Debug + Send + Sync {
     }
 }
 
+/// Why a run may not change anything any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// Somebody else was seen to have the lock, or to have had it; a lower-case sentence.
+    Taken(String),
+    /// Nobody else was seen; but nobody looked for so long that somebody may have had it since.
+    Stale(String),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Taken(why) | Self::Stale(why)) = self;
+        f.write_str(why)
+    }
+}
+
 /// Whether a run may still change anything: as long as its locks are its own.
 pub trait Leave: Send + Sync {
-    /// Why it may not any more, as a lower-case sentence; `None` while it may. Asked before each call that
+    /// Why it may not any more; `None` while it may. Asked before each call that
     /// changes something, so it must cost next to nothing unless there is reason to doubt. What has ended
     /// stays ended.
-    fn ended(&self) -> BoxFuture<'_, Option<String>>;
+    fn ended(&self) -> BoxFuture<'_, Option<Lost>>;
 }
 
 /// Leave to change something. In a run only the engine's driver makes one, and never in a dry-run.
@@ -86,7 +102,7 @@ impl Touch {
     }
 
     /// Why the leave has ended; `None` while it lasts.
-    pub(in crate::engine) async fn ended(&self) -> Option<String> {
+    pub(in crate::engine) async fn ended(&self) -> Option<Lost> {
         match &self.0 {
             Some(leave) => leave.ended().await,
             None => None,

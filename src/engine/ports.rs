@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::action::Touch;
+use super::action::{Lost, Touch};
 use super::event::{Answer, Event, Question};
 use super::measured::Measured;
 use super::plan::Plan;
@@ -31,9 +31,9 @@ pub enum JournalError {
     /// The disk is full or failed. Nothing may be done that is not written down first.
     #[error("the journal cannot be written: {0}")]
     Disk(String),
-    /// Somebody took the lock over.
+    /// Somebody took the lock over, or may have.
     #[error("the lock of this estate is no longer ours: {0}")]
-    LockLost(String),
+    LockLost(Lost),
 }
 
 /// Tells the time, and waits.

@@ -10,6 +10,7 @@ use super::chain::{self, Hash};
 use super::lock::{self, Held, Holder, LEASE_MS, Taken};
 use super::watch::{Confirmed, LockWatch};
 use super::{Store, StoreError};
+use crate::engine::action::Lost;
 use crate::engine::event::Event;
 use crate::engine::ports::{Journal, JournalError};
 
@@ -85,7 +86,7 @@ impl Writer {
                 let Holder { run, owner, .. } = holder;
                 let sentence =
                     format!("run {run} holds it: {}, pid {} on {}", owner.operator, owner.pid, owner.machine);
-                return Err(JournalError::LockLost(sentence));
+                return Err(JournalError::LockLost(Lost::Taken(sentence)));
             }
         }
         let head: Option<Vec<u8>> = self
@@ -95,7 +96,8 @@ impl Writer {
             .map_err(|error| disk(error.into()))?;
         if head.is_some_and(|head| head != self.head) {
             self.let_go()?;
-            return Err(JournalError::LockLost(format!("run {run} was gone on with by another process")));
+            let sentence = format!("run {run} was gone on with by another process");
+            return Err(JournalError::LockLost(Lost::Taken(sentence)));
         }
         Ok(())
     }
@@ -130,9 +132,8 @@ impl Writer {
                 .query_row("select owner from lock where estate = ?", [&self.held.estate], |row| row.get(0))
                 .optional()
                 .map_err(disk)?;
-            return Err(JournalError::LockLost(
-                now.map_or_else(|| "it was given back".to_owned(), |owner| format!("it is {}'s", lock::spoken(&owner))),
-            ));
+            let whose = |owner: String| format!("it is {}'s", lock::spoken(&owner));
+            return Err(JournalError::LockLost(Lost::Taken(now.map_or_else(|| "it was given back".to_owned(), whose))));
         }
         {
             let mut insert = transaction

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::lock::{Held, LEASE_MS};
 use super::{FILE, StoreError};
+use crate::engine::action::Lost;
 
 /// How long ago the lock may have been seen to be ours, in milliseconds. A person who takes over needs longer.
 const FRESH_MS: i64 = 500;
@@ -26,7 +27,7 @@ pub struct LockWatch {
     connection: Mutex<Connection>,
     held: Held,
     confirmed: Confirmed,
-    lost: OnceLock<String>,
+    lost: OnceLock<Lost>,
     now_ms: fn() -> i64,
 }
 
@@ -49,7 +50,7 @@ impl LockWatch {
     }
 
     /// Why it is not ours any more; `None` while it is. Once lost it stays lost.
-    pub fn lost(&self) -> Option<String> {
+    pub fn lost(&self) -> Option<Lost> {
         if let Some(why) = self.lost.get() {
             return Some(why.clone());
         }
@@ -64,11 +65,14 @@ impl LockWatch {
                 self.confirmed.fetch_max(now_ms, Ordering::AcqRel);
                 return None;
             }
-            Ok(Owner::Nobody) => "it was given back".to_owned(),
-            Ok(Owner::Other(owner)) => format!("it is {owner}'s"),
+            // What is not ours and nobody's was taken over by somebody who has ended since.
+            Ok(Owner::Nobody) => Lost::Taken("it was given back".to_owned()),
+            Ok(Owner::Other(owner)) => Lost::Taken(format!("it is {owner}'s")),
             // The writer says what is wrong with the disk. Nobody else needs more than the lease to be sure of us.
             Err(_) if now_ms.saturating_sub(seen_ms) < LEASE_MS => return None,
-            Err(error) => format!("the lock was last seen to be ours longer ago than its lease lasts: {error}"),
+            Err(error) => {
+                Lost::Stale(format!("the lock was last seen to be ours longer ago than its lease lasts: {error}"))
+            }
         };
         Some(self.lost.get_or_init(|| why).clone())
     }

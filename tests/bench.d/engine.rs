@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use switchback::engine::action::{Action, ActionError, Applied, Evidence, Leave, Observed, Touch};
+use switchback::engine::action::{Action, ActionError, Applied, Evidence, Leave, Lost, Observed, Touch};
 use switchback::engine::driver::Driver;
 use switchback::engine::event::{Answer, EVENT_FORMAT, Event, Owner, Question, What};
 use switchback::engine::machine;
@@ -226,7 +226,7 @@ impl Engine {
 /// A lock that is never lost.
 struct Always;
 impl Leave for Always {
-    fn ended(&self) -> BoxFuture<'_, Option<String>> {
+    fn ended(&self) -> BoxFuture<'_, Option<Lost>> {
         Box::pin(async { None })
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use switchback::engine::action::Evidence;
+use switchback::engine::action::{Evidence, Lost};
 use switchback::engine::event::{Event, Owner, What};
 use switchback::engine::ports::{Journal, JournalError};
 use switchback::store::lock::Taken;
@@ -88,15 +88,16 @@ fn an_owner_that_was_taken_over_sees_it_between_two_events() {
     let watch = writer.watch().expect("watched");
     writer.append(&note(0), true).expect("the lock is ours");
     assert_eq!(watch.lost(), None);
+    let taken = |why: &str| Some(Lost::Taken(why.to_owned()));
     let mut other = Store::open(&state).expect("a second store");
-    let taken = ours(take(&mut other, 2, Some(true), true));
+    let theirs = ours(take(&mut other, 2, Some(true), true));
     NOW.fetch_add(1_000, Ordering::SeqCst);
-    assert_eq!(watch.lost().as_deref(), Some("it is operator2@here (pid 2 on here)'s"));
+    assert_eq!(watch.lost(), taken("it is operator2@here (pid 2 on here)'s"));
     // Whoever took over may have ended: what is lost stays lost, and what was given back is nobody's.
     let second = writer.watch().expect("watched");
-    other.release_lock(&taken).expect("released");
-    assert_eq!(watch.lost().as_deref(), Some("it is operator2@here (pid 2 on here)'s"));
-    assert_eq!(second.lost().as_deref(), Some("it was given back"));
+    other.release_lock(&theirs).expect("released");
+    assert_eq!(watch.lost(), taken("it is operator2@here (pid 2 on here)'s"));
+    assert_eq!(second.lost(), taken("it was given back"));
 }
 
 #[test]

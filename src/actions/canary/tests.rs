@@ -10,7 +10,7 @@ use super::*;
 use crate::actions::dns::servers_for_tests::{Running, a, bind, estate};
 use crate::base::name::{EntranceName, ServiceName};
 use crate::base::quantity::Span;
-use crate::engine::action::Leave;
+use crate::engine::action::{Leave, Lost};
 use crate::engine::event::Question;
 use crate::estate::model::{ProviderKind, Rfc2136, TsigKey};
 
@@ -180,8 +180,8 @@ fn of_two_name_servers_of_which_one_is_silent_the_other_is_asked() {
 struct Gone;
 
 impl Leave for Gone {
-    fn ended(&self) -> BoxFuture<'_, Option<String>> {
-        Box::pin(async { Some("it is another's".to_owned()) })
+    fn ended(&self) -> BoxFuture<'_, Option<Lost>> {
+        Box::pin(async { Some(Lost::Taken("it is another's".to_owned())) })
     }
 }
 

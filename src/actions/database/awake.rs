@@ -23,6 +23,12 @@ impl Moment {
         Self { steady: Instant::now(), wall: SystemTime::now() }
     }
 
+    /// As much earlier.
+    #[cfg(test)]
+    pub fn earlier(self, by: Duration) -> Self {
+        Self { steady: self.steady.checked_sub(by).expect("long after the start"), wall: self.wall - by }
+    }
+
     /// How long ago it was.
     pub fn ago(self) -> Duration {
         Self::now().since(self)

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::awake::{BEAT, Moment, Pulse};
-use crate::engine::action::{ActionError, Touch};
+use crate::engine::action::{ActionError, Lost, Touch};
 
 /// How often the sessions are looked at.
 const TEND_EVERY: Duration = Duration::from_secs(2);
@@ -133,7 +133,7 @@ pub async fn acquire(members: Vec<Box<dyn MemberLock>>, take_over: Option<Touch>
 
 impl Watch {
     /// Why nothing more may be sent; `None` while the locks are ours. Costs nothing while the program runs.
-    pub async fn lost(&self) -> Option<String> {
+    pub async fn lost(&self) -> Option<Lost> {
         let stood_still = {
             let mut state = self.locked();
             if let Some(why) = state.lost() {
@@ -193,16 +193,17 @@ impl std::fmt::Debug for Watch {
 }
 
 impl State {
-    fn lost(&self) -> Option<String> {
+    fn lost(&self) -> Option<Lost> {
         if let Some(holder) = &self.theirs {
-            return Some(holder.clone());
+            return Some(Lost::Taken(holder.clone()));
         }
         if self.given_back {
-            return Some("the locks at the databases were given back".to_owned());
+            return Some(Lost::Stale("the locks at the databases were given back".to_owned()));
         }
         self.is_stale().then(|| {
             let ago = self.looked.ago().as_secs();
-            format!("the locks at the databases were last looked at {ago} s ago; another run may have had them since")
+            let why = "the locks at the databases were last looked at";
+            Lost::Stale(format!("{why} {ago} s ago; another run may have had them since"))
         })
     }
 
@@ -247,7 +248,7 @@ async fn insist(members: &[Box<dyn MemberLock>]) -> Option<String> {
 
 impl HeldLocks {
     /// Why nothing more may be begun; `None` while the lock is ours as far as one knows.
-    pub fn lost(&self) -> Option<String> {
+    pub fn lost(&self) -> Option<Lost> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).lost()
     }
 
@@ -318,6 +319,10 @@ mod tests {
         answers.into_iter().map(scripted).collect()
     }
 
+    fn taken() -> Option<Lost> {
+        Some(Lost::Taken("switchback/7 from 10.0.0.9".to_owned()))
+    }
+
     fn theirs() -> Hold {
         Hold::Theirs("switchback/7 from 10.0.0.9".to_owned())
     }
@@ -335,7 +340,7 @@ mod tests {
         assert_eq!(locks.not_held, ["a-db does not answer"]);
         assert_eq!(locks.lost(), None);
         tokio::time::sleep(TEND_EVERY * 2).await;
-        assert_eq!(locks.lost().as_deref(), Some("switchback/7 from 10.0.0.9"));
+        assert_eq!(locks.lost(), taken());
     }
 
     #[tokio::test]
@@ -369,8 +374,18 @@ mod tests {
         assert_eq!(watch.lost().await, None, "the look of a moment ago holds");
         // Nothing of this program runs meanwhile, as when it is stopped.
         std::thread::sleep(STOOD_STILL + Duration::from_millis(300));
-        assert_eq!(watch.lost().await.as_deref(), Some("switchback/7 from 10.0.0.9"));
-        assert_eq!(locks.lost().as_deref(), Some("switchback/7 from 10.0.0.9"), "what is lost stays lost");
+        assert_eq!(watch.lost().await, taken());
+        assert_eq!(locks.lost(), taken(), "what is lost stays lost");
+    }
+
+    #[tokio::test]
+    async fn locks_that_nobody_looked_at_for_long_are_lost_and_nobody_is_said_to_have_them() {
+        let locks = acquire(members(vec![vec![Hold::Ours, theirs()]]), None).await.expect("ours");
+        let watch = locks.watch();
+        watch.locked().looked = Moment::now().earlier(UNTENDED_MAX + Duration::from_secs(1));
+        for lost in [locks.lost(), watch.lost().await] {
+            assert!(matches!(&lost, Some(Lost::Stale(why)) if why.contains("31 s ago")), "{lost:?}");
+        }
     }
 
     #[tokio::test]

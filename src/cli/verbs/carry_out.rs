@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::plan as plan_verb;
 use crate::cli::args::{Accept, Common, Consent, Format, Order};
+use crate::cli::broken::{broken, journal_failure};
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -18,10 +19,10 @@ use crate::cli::session::{self, Prepared};
 use crate::cli::view::{human::HumanReporter, json, json::JsonReporter, page::Page};
 use crate::cli::{bell, canary, drill, ending, leave, locking, owner, present};
 use crate::engine::action::Observed;
-use crate::engine::driver::{DriveError, Driver};
+use crate::engine::driver::Driver;
 use crate::engine::event::{EVENT_FORMAT, Event, What};
 use crate::engine::plan::Plan;
-use crate::engine::ports::{Clock, Interrupt, Journal, JournalError, Reporter, Witness};
+use crate::engine::ports::{Clock, Interrupt, Journal, Reporter, Witness};
 use crate::engine::rehearsal::{Rehearsal, rehearse};
 use crate::engine::state::RunState;
 use crate::engine::verdict::Verdict;
@@ -316,38 +317,6 @@ pub async fn drive(
             Err(broken(&error, id, &prepared.plan.title, state))
         }
     }
-}
-
-/// How a run ends that has no verdict.
-fn broken(error: &DriveError, id: &str, title: &str, state: &RunState) -> Failure {
-    match error {
-        DriveError::Journal(error @ JournalError::LockLost(_)) if state.parked.is_some() => {
-            Failure::new(Exit::Locked, format!("what was waited for is there, but {error}"))
-                .hint("the run waits on, without the lock; go on when the other one is done:")
-                .hint(format!("switchback resume {id}"))
-        }
-        DriveError::Journal(error) => journal_failure(error, id, state.has_touched()),
-        DriveError::Interrupted => Failure::new(Exit::Interrupted, error.to_string())
-            .hint(format!("switchback show {id}"))
-            .hint(format!("switchback resume {id}")),
-        DriveError::LeftParked => Failure::new(Exit::Interrupted, format!("{title}: {error}"))
-            .hint(format!("switchback resume {id}      wait on"))
-            .hint(format!("switchback rollback {id}    give it up")),
-        DriveError::Impossible(_) | DriveError::Stuck => {
-            Failure::new(Exit::Internal, error.to_string()).hint(format!("switchback show {id}"))
-        }
-    }
-}
-
-pub(super) fn journal_failure(error: &JournalError, id: &str, touched: bool) -> Failure {
-    let (exit, hint) = match (error, touched) {
-        (JournalError::LockLost(_), _) => (Exit::Locked, "somebody else carries on with this estate; do nothing here"),
-        (JournalError::Disk(_), true) => {
-            (Exit::Stopped, "make room in the state directory, then resume; nothing more was done")
-        }
-        (JournalError::Disk(_), false) => (Exit::Refused, "make room in the state directory; nothing was changed"),
-    };
-    Failure::new(exit, error.to_string()).hint(hint).hint(format!("switchback show {id}"))
 }
 
 /// Ctrl-C, and a scheduler's TERM: the first stops after the step in hand, the second now.

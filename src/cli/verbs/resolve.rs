@@ -1,6 +1,7 @@
 //! `resolve`: a person says how a step is that Switchback cannot know about.
 
 use crate::cli::args::{Common, ResolveAs};
+use crate::cli::broken::journal_failure;
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -43,7 +44,8 @@ pub fn run(common: &Common, run: &str, step: &str, verdict: ResolveAs, reason: &
     for what in events {
         let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: state.now_ms, what };
         state.fold(&past.plan, &event).map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
-        writer.append(&event, true).map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+        let touched = state.has_touched();
+        writer.append(&event, true).map_err(|error| journal_failure(&error, &past.row.id, touched))?;
     }
     let id = past.row.id;
     writer.release()?;

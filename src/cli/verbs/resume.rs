@@ -2,6 +2,7 @@
 
 use super::carry_out;
 use crate::cli::args::{Accept, Common, Consent};
+use crate::cli::broken::journal_failure;
 use crate::cli::clock::{SystemClock, wall_ms};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
@@ -79,7 +80,7 @@ pub async fn run(
     for what in opening {
         let elapsed = u64::try_from(i128::from(clock.monotonic_ms()) - origin_ms).unwrap_or(0).max(state.now_ms);
         let event = Event { seq: state.next_seq(), at: clock.now(), elapsed_ms: elapsed, what };
-        writer.append(&event, true).map_err(|error| carry_out::journal_failure(&error, &id, state.has_touched()))?;
+        writer.append(&event, true).map_err(|error| journal_failure(&error, &id, state.has_touched()))?;
         if let Err(error) = state.fold(&prepared.plan, &event) {
             problem = Some(Failure::new(Exit::Internal, error.to_string()));
         }

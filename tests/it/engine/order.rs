@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use switchback::engine::action::{Action, ActionError, Applied, Effect, Evidence, Leave, Observed, Touch};
+use switchback::engine::action::{Action, ActionError, Applied, Effect, Evidence, Leave, Lost, Observed, Touch};
 use switchback::engine::event::{Event, What};
 use switchback::engine::ports::{Journal, JournalError};
 use switchback::engine::verdict::Verdict;
@@ -95,8 +95,8 @@ async fn when_an_act_begins_its_intention_is_on_disk() {
 struct Taken(AtomicBool);
 
 impl Leave for Taken {
-    fn ended(&self) -> BoxFuture<'_, Option<String>> {
-        Box::pin(async { self.0.load(Ordering::SeqCst).then(|| "it is another's".to_owned()) })
+    fn ended(&self) -> BoxFuture<'_, Option<Lost>> {
+        Box::pin(async { self.0.load(Ordering::SeqCst).then(|| Lost::Taken("it is another's".to_owned())) })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use jiff::civil::{Time, Weekday};
-use switchback::engine::action::{Action, ActionError, Applied, Effect, Evidence, Observed, Touch};
+use switchback::engine::action::{Action, ActionError, Applied, Effect, Evidence, Lost, Observed, Touch};
 use switchback::engine::driver::{DriveError, Driver};
 use switchback::engine::event::{Answer, Event, Question, What};
 use switchback::engine::park::Wait;
@@ -61,7 +61,7 @@ impl Journal for Ledger {
         Box::pin(async {
             let mut desk = self.0.lock().expect("unpoisoned");
             if desk.taken {
-                return Err(JournalError::LockLost("another run holds it".to_owned()));
+                return Err(JournalError::LockLost(Lost::Taken("another run holds it".to_owned())));
             }
             desk.given_back = false;
             Ok(())

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::future::BoxFuture;
 use switchback::base::name::{ServiceName, SiteName};
 use switchback::engine::action::{
-    Action, ActionError, Applied, Evidence, Fact, FactKind, Fault, Leave, Observed, Touch,
+    Action, ActionError, Applied, Evidence, Fact, FactKind, Fault, Leave, Lost, Observed, Touch,
 };
 use switchback::engine::driver::{DriveError, Driver};
 use switchback::engine::event::{Answer, Event, Owner, Question, What};
@@ -371,7 +371,7 @@ impl Clock for TestClock {
 /// A lock that is never lost.
 pub struct Always;
 impl Leave for Always {
-    fn ended(&self) -> BoxFuture<'_, Option<String>> {
+    fn ended(&self) -> BoxFuture<'_, Option<Lost>> {
         Box::pin(async { None })
     }
 }
