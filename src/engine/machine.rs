@@ -252,7 +252,8 @@ fn may_stand(step: &PlanStep, record: &StepRecord, any_passed: bool) -> bool {
 }
 
 /// What a back-out takes back, last first: what this run did or may have done, of services that have not
-/// passed their point of no return in the leg that the run is in. A step outside the waves goes back only with the last wave standing.
+/// passed their point of no return in the leg that the run is in. A step outside the waves goes back only with the last
+/// wave standing; and one before a runbook that is included stays when that has promoted, as all of it does.
 pub fn to_undo(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<StepIndex> {
     let leg = state.leg(plan);
     let any_passed = state.any_has_passed_in(leg);
@@ -264,7 +265,7 @@ pub fn to_undo(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<StepInde
         .filter(|(index, (step, record))| {
             let wave_fits = || match plan.wave(*index) {
                 Some(own) => wave.is_none_or(|wave| wave == own),
-                None => !any_passed,
+                None => !any_passed && !is_promoted_after(plan, state, *index),
             };
             step.undo == Undo::Possible
                 && record.has_touched()
@@ -276,6 +277,11 @@ pub fn to_undo(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<StepInde
         .collect();
     list.reverse();
     list
+}
+
+fn is_promoted_after(plan: &Plan, state: &RunState, index: StepIndex) -> bool {
+    let mut later = plan.steps.iter().zip(&state.steps).skip(index + 1);
+    later.any(|(step, record)| step.undo == Undo::Impossible && record.attempts > 0)
 }
 
 fn go_back(plan: &Plan, state: &RunState) -> Vec<Directive> {

@@ -5,7 +5,7 @@ use switchback::engine::action::{ActionError, Applied, Evidence, Fact, FactKind,
 use switchback::engine::event::{Event, Resolution, What};
 use switchback::engine::machine::{self, Directive};
 use switchback::engine::plan::{Plan, StepIndex};
-use switchback::engine::state::{RunState, Stage};
+use switchback::engine::state::{RunState, Stage, UndoStage};
 use switchback::engine::verdict::Verdict;
 use switchback::runbook::bound::Mode;
 use switchback::runbook::signature::{Effect, Undo};
@@ -60,6 +60,9 @@ fn of(rows: &[Row]) -> Plan {
             || (toy.steps[1].clone(), toy.phases[1].clone()),
             |(step, phase)| (step.clone(), phase.clone()),
         );
+        if kind == "command" {
+            (step.gives, step.undo, step.effect, step.guard) = (Vec::new(), Undo::Possible, Effect::Once, false);
+        }
         if matches!(kind, "check" | "follow") {
             (step.gives, step.undo) = (Vec::new(), Undo::Nothing);
             step.effect = if kind == "check" { Effect::Look } else { Effect::Guarded };
@@ -275,6 +278,17 @@ fn a_rollback_of_a_run_in_doubt_says_so_until_somebody_has_looked() {
     story.tell(What::Resolved { step, verdict: Resolution::NotDone, reason, by });
     story.tell(What::Ended { verdict: Verdict::Stopped, reason: "resolved".to_owned() });
     assert_eq!(story.resumes().goes_back_to_its_end(), Verdict::BackedOut);
+}
+
+#[test]
+fn what_was_done_before_a_runbook_that_has_promoted_stays_when_a_later_step_goes_back() {
+    let own = |id| (id, 0, None, "");
+    let rows = [own("before/command"), THERE_AND_BACK[0], THERE_AND_BACK[1], own("1/command"), own("2/command")];
+    let mut story = Story::new(&rows);
+    story.does_all_before("2/command").intends("2/command").refuses("2/command");
+    assert_eq!(story.goes_back_to_its_end(), Verdict::Stopped);
+    let undone = |id: &str| story.state.steps[story.find(id)].undo == UndoStage::Undone;
+    assert_eq!(["before/command", "1/command", "2/command"].map(undone), [false, true, true]);
 }
 
 #[test]
