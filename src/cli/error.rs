@@ -45,13 +45,17 @@ impl From<StoreError> for Failure {
             StoreError::Folder { .. }
             | StoreError::Open { .. }
             | StoreError::Newer { .. }
+            | StoreError::Full(_)
             | StoreError::Sqlite(_)
             | StoreError::Damaged { .. } => Exit::Internal,
         };
-        let newer = matches!(error, StoreError::Newer { .. } | StoreError::Open { .. });
+        let newer = matches!(error, StoreError::Newer { .. } | StoreError::Open { .. } | StoreError::Full(_));
         let failure = Self::new(if newer { Exit::Refused } else { exit }, error.to_string());
         match error {
-            StoreError::Sqlite(_) => failure.hint("nothing was done; is the disk full, or the file damaged?"),
+            StoreError::Full(_) => failure.hint("nothing was done; make room there, then the same command again"),
+            StoreError::Sqlite(_) => {
+                failure.hint("nothing was done; may the folder be written to, or is the file damaged?")
+            }
             _ => failure,
         }
     }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::chain::{self, Hash};
 use super::lock::{self, Held, Holder, LEASE_MS, Taken};
+use super::reserve::Reserve;
 use super::watch::{Confirmed, LockWatch};
 use super::{Store, StoreError};
 use crate::engine::action::Lost;
@@ -26,6 +27,8 @@ pub struct Writer {
     confirmed: Confirmed,
     head: Hash,
     waiting: Vec<(u64, String)>,
+    reserve: Option<Reserve>,
+    used_reserve: bool,
     now_ms: fn() -> i64,
 }
 
@@ -61,7 +64,27 @@ impl Store {
 impl Writer {
     fn new(store: Store, held: Held, head: Hash, now_ms: fn() -> i64) -> Self {
         let Store { connection, folder } = store;
-        Self { connection, folder, held, confirmed: Confirmed::default(), head, waiting: Vec::new(), now_ms }
+        Self {
+            connection,
+            folder,
+            held,
+            confirmed: Confirmed::default(),
+            head,
+            waiting: Vec::new(),
+            reserve: None,
+            used_reserve: false,
+            now_ms,
+        }
+    }
+
+    /// Room that is used when the disk is full.
+    pub fn keep(&mut self, reserve: Option<Reserve>) {
+        self.reserve = reserve;
+    }
+
+    /// Whether the disk was full, and the room that was set aside was used.
+    pub fn used_reserve(&self) -> bool {
+        self.used_reserve
     }
 
     /// Sees between two events that the lock is still ours, on a connection of its own.
@@ -117,6 +140,16 @@ impl Writer {
     }
 
     fn write(&mut self) -> Result<(), JournalError> {
+        match self.try_write() {
+            Err(JournalError::Disk(_)) if self.reserve.take().is_some() => {
+                self.used_reserve = true;
+                self.try_write()
+            }
+            written => written,
+        }
+    }
+
+    fn try_write(&mut self) -> Result<(), JournalError> {
         let disk = |error: rusqlite::Error| JournalError::Disk(error.to_string());
         let mut head = self.head;
         let now_ms = (self.now_ms)();

@@ -11,6 +11,7 @@ pub mod history;
 pub mod journal;
 pub mod lock;
 pub mod notices;
+pub mod reserve;
 mod schema;
 pub mod watch;
 
@@ -36,12 +37,27 @@ pub enum StoreError {
     Open { folder: PathBuf, mode: u32 },
     #[error("the journal is of a newer version ({found}) than this program knows ({known}); use a newer switchback")]
     Newer { found: i64, known: i64 },
+    #[error("the state directory has no room: {0}")]
+    Full(String),
     #[error("the journal cannot be used: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     #[error("run {run}: event {seq} is damaged: {why}")]
     Damaged { run: String, seq: u64, why: String },
     #[error("there is no run `{0}`; `switchback runs` lists them")]
     NoRun(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
+        match code {
+            // Opening a journal on a full disk fails where its shared memory is to be made.
+            Some((rusqlite::ErrorCode::DiskFull, _) | (_, rusqlite::ffi::SQLITE_IOERR_SHMSIZE)) => {
+                Self::Full(error.to_string())
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
 }
 
 /// The journal's file in the state directory.
