@@ -24,6 +24,18 @@ impl Pace {
         Self { opened_ms: vec![None; plan.steps.len()], cut: vec![false; plan.steps.len()] }
     }
 
+    /// Of a whole journal, as far as its events follow one another.
+    pub fn of(plan: &Plan, events: &[Event]) -> Self {
+        let (mut state, mut pace) = (RunState::new(plan), Self::new(plan));
+        for event in events {
+            if state.fold(plan, event).is_err() {
+                break;
+            }
+            pace.after(plan, &state, event);
+        }
+        pace
+    }
+
     /// Takes in an event that `state` has folded already.
     pub fn after(&mut self, plan: &Plan, state: &RunState, event: &Event) {
         match &event.what {

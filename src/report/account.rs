@@ -9,6 +9,7 @@ use super::{Notified, Told};
 use crate::base::quantity::spoken;
 use crate::engine::event::{Event, What};
 use crate::engine::measured::{self, SeenBy};
+use crate::engine::pace::Pace;
 use crate::engine::plan::{Plan, PlanPhase, PlanStep};
 use crate::engine::state::{RunState, Stage};
 use crate::runbook::bound::Mode;
@@ -123,7 +124,8 @@ pub fn account(told: &Told<'_>) -> Account {
     let time =
         |event: Option<&Event>| event.map_or_else(String::new, |event| event.at.strftime("%F %T UTC").to_string());
     let own = figures(plan, state, events);
-    let (before, after) = checks(plan, state);
+    let pace = Pace::of(plan, events);
+    let (before, after) = checks(plan, state, &pace);
     Account {
         schema: ACCOUNT_SCHEMA,
         run: told.run.to_owned(),
@@ -152,7 +154,7 @@ pub fn account(told: &Told<'_>) -> Account {
             .phases
             .iter()
             .filter(|phase| !phase.groups.is_empty())
-            .map(|phase| phase_row(plan, state, phase))
+            .map(|phase| phase_row(plan, state, &pace, phase))
             .collect(),
         estate_digest: plan.estate_digest.clone(),
         runbook_digest: plan.runbook_digest.clone(),
@@ -251,6 +253,15 @@ fn receipts(plan: &Plan, state: &RunState, events: &[Event]) -> Vec<Receipt> {
     list
 }
 
+/// What was lost of each service that was promoted, as far as it was seen.
+pub fn lost_of(plan: &Plan, state: &RunState) -> Vec<(String, String)> {
+    let pairs = plan.steps.iter().zip(&state.steps);
+    let did = pairs.filter(|(_, record)| record.attempts > 0 && matches!(record.stage, Stage::Done { .. }));
+    let facts = did.flat_map(|(step, _)| step.gives.iter().map(move |fact| (step, fact)));
+    let promoted = facts.filter(|(_, fact)| fact.kind == FactKind::Promoted);
+    promoted.map(|(step, fact)| (fact.service.to_string(), lost(plan, state, step))).collect()
+}
+
 /// What was lost of a promoted service, as far as it was seen.
 fn lost(plan: &Plan, state: &RunState, promoted: &PlanStep) -> String {
     let of_service = |step: &PlanStep| step.services.iter().any(|service| promoted.services.contains(service));
@@ -261,9 +272,13 @@ fn lost(plan: &Plan, state: &RunState, promoted: &PlanStep) -> String {
     let objective =
         plan.rpo_ms.map_or_else(String::new, |ms| format!(" (objective: at most {} of writes)", spoken(ms)));
     let counted = records().find_map(|(_, record)| {
-        let (transactions, bytes) =
-            (record.evidence.number("lost_transactions")?, record.evidence.number("lost_bytes")?);
-        Some((transactions, bytes))
+        // A promotion's own evidence is its receipt; what it would lose was seen in the look before it.
+        let seen = [Some(&record.evidence), record.before.as_ref()];
+        let mut counted = seen
+            .into_iter()
+            .flatten()
+            .filter_map(|evidence| Some((evidence.number("lost_transactions")?, evidence.number("lost_bytes")?)));
+        counted.next()
     });
     match counted {
         Some((0, _)) => format!("nothing: counted in the old primary's log{objective}"),
@@ -278,40 +293,38 @@ fn lost(plan: &Plan, state: &RunState, promoted: &PlanStep) -> String {
 }
 
 /// The looks before anything was to be changed, and those after the last promotion.
-fn checks(plan: &Plan, state: &RunState) -> (Vec<StepRow>, Vec<StepRow>) {
+fn checks(plan: &Plan, state: &RunState, pace: &Pace) -> (Vec<StepRow>, Vec<StepRow>) {
     let acts = |step: &PlanStep| step.effect != Effect::Look;
     let first = plan.steps.iter().position(acts).unwrap_or(plan.steps.len());
     let last = plan.steps.iter().rposition(|step| step.gives.iter().any(|fact| fact.kind == FactKind::Promoted));
-    let row = |index: usize| step_row(plan, state, index);
+    let row = |index: usize| step_row(plan, state, pace, index);
     let looks = |index: &usize| plan.steps.get(*index).is_some_and(|step| !acts(step));
     let before = (0..first).filter_map(row).collect();
     let after = last.map_or_else(Vec::new, |last| (last..plan.steps.len()).filter(looks).filter_map(row).collect());
     (before, after)
 }
 
-fn phase_row(plan: &Plan, state: &RunState, phase: &PlanPhase) -> PhaseRow {
+fn phase_row(plan: &Plan, state: &RunState, pace: &Pace, phase: &PlanPhase) -> PhaseRow {
     PhaseRow {
         id: phase.id.clone(),
         title: phase.title.clone(),
         procedure: phase.procedure.clone().unwrap_or_default(),
-        steps: phase.groups.iter().flatten().filter_map(|index| step_row(plan, state, *index)).collect(),
+        steps: phase.groups.iter().flatten().filter_map(|index| step_row(plan, state, pace, *index)).collect(),
     }
 }
 
-fn step_row(plan: &Plan, state: &RunState, index: usize) -> Option<StepRow> {
+fn step_row(plan: &Plan, state: &RunState, pace: &Pace, index: usize) -> Option<StepRow> {
     let (step, record) = (plan.steps.get(index)?, state.steps.get(index)?);
     let (word, good) = step_word(&record.stage, &record.undo);
+    let began_ms = pace.opened_ms(index).or(record.began_ms);
     Some(StepRow {
         id: step.id.clone(),
         summary: step.summary.clone(),
         state: word,
         good,
         says: step_says(record),
-        at: record.began_ms.map_or_else(String::new, spoken),
-        took: record
-            .ended_ms
-            .zip(record.began_ms)
-            .map_or_else(String::new, |(to, from)| spoken(to.saturating_sub(from))),
+        at: began_ms.map_or_else(String::new, spoken),
+        took: record.ended_ms.zip(began_ms).map_or_else(String::new, |(to, from)| spoken(to.saturating_sub(from))),
         attempts: record.attempts,
     })
 }

@@ -108,5 +108,6 @@ fn thought(events: &[Event]) -> u64 {
 
 /// The largest count of lost transactions that any step saw of the same loss.
 fn lost(state: &RunState) -> Option<u64> {
-    state.steps.iter().filter_map(|record| record.evidence.number("lost_transactions")).max()
+    let seen = state.steps.iter().flat_map(|record| [Some(&record.evidence), record.before.as_ref()]).flatten();
+    seen.filter_map(|evidence| evidence.number("lost_transactions")).max()
 }

@@ -8,6 +8,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::past::{self, PastRun};
 use crate::cli::session;
+use crate::engine::verdict::Verdict;
 use crate::report::figures::figures;
 use crate::report::{self, Earlier, Notified, Told};
 use crate::store::Store;
@@ -80,7 +81,7 @@ pub fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Ended runs before this one of the same runbook in the same mode to the same site, oldest first.
+/// Runs that were done before this one, of the same runbook in the same mode to the same site, oldest first.
 fn earlier(store: &Store, past: &PastRun) -> Result<Vec<Earlier>, Failure> {
     let mut list = Vec::new();
     for row in store.runs(Some(&past.row.estate))?.into_iter().skip_while(|row| row.id != past.row.id).skip(1) {
@@ -89,7 +90,7 @@ fn earlier(store: &Store, past: &PastRun) -> Result<Vec<Earlier>, Failure> {
         let alike = other.plan.runbook == past.plan.runbook
             && other.plan.mode == past.plan.mode
             && other.plan.to == past.plan.to
-            && other.state.ended.is_some();
+            && matches!(other.state.ended, Some((Verdict::Done | Verdict::DoneWithMisses, _)));
         if alike {
             list.push(Earlier { figures: figures(&other.plan, &other.state, &other.events), run: row.id });
         }
