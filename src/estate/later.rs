@@ -12,6 +12,9 @@ pub(super) fn not_yet(path: &[&str], key: &str) -> Option<String> {
         }
         (["entrances", _], "cdn" | "route" | "redirect") => unknown("entrance", "dns"),
         (["providers", _], "cloudflare" | "route53" | "fastly" | "by_hand") => unknown("provider", "powerdns, rfc2136"),
+        (["entrances", _, "dns"], "spread" | "proxied") => Some(format!(
+            "this version does not know `{key}` here yet; a name leads to one site, by the servers' own answer"
+        )),
         (["hosts", _, "cut_off"], "ipmi" | "hypervisor" | "switch") => unknown("cut-off", "command"),
         (["services", _, "postgres", .., "replication"], "password") => {
             Some("this version takes no `password` here; let the member read it from a `passfile`".to_owned())

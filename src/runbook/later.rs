@@ -14,3 +14,9 @@ pub(super) fn not_yet(path: &[&str], word: &str) -> Option<String> {
 pub(super) fn family(word: &str) -> bool {
     ["files", "page", "worker", "cluster", "config", "balancer", "vm", "vip"].contains(&word)
 }
+
+/// Actions that are still to come.
+pub(super) fn action(name: &str) -> bool {
+    name.split('.').next().is_some_and(family)
+        || ["host.snapshot", "host.drain", "host.reboot", "host.enable"].contains(&name)
+}

@@ -92,7 +92,7 @@ fn action<'w>(loading: &mut Loading<'_>, about: &str, written: &'w At<Node>) -> 
 
 fn unknown_action(name: &str, catalogue: &[Signature]) -> String {
     let shown: String = name.chars().take(60).collect();
-    if name.split('.').next().is_some_and(later::family) {
+    if later::action(name) {
         return format!("this version does not know the action `{shown}` yet");
     }
     format!("no action `{shown}`{}", did_you_mean(name, catalogue.iter().map(|signature| signature.name)))
