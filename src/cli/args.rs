@@ -9,6 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::base::quantity::Span;
 use crate::runbook::bound::Mode;
 
+/// The estate where none is said.
+pub const ESTATE: &str = "switchback.yaml";
+/// The role that Switchback logs in as where none is said to `init`.
+pub const ROLE: &str = "switchback";
+
 /// Carries out fail-over and fail-back runbooks between two sites.
 ///
 /// Reads an estate (`switchback.yaml`: what exists) and a runbook (what to do), shows a plan, carries it
@@ -32,9 +37,10 @@ pub struct Cli {
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Flags of every command")]
 pub struct Common {
     /// The estate.
-    #[arg(long, global = true, value_name = "FILE", default_value = "switchback.yaml", env = "SWITCHBACK_ESTATE")]
+    #[arg(long, global = true, value_name = "FILE", default_value = ESTATE, env = "SWITCHBACK_ESTATE")]
     pub estate: PathBuf,
     /// Where the journal and the lock are kept [default: $XDG_STATE_HOME/switchback, or ~/.local/state/switchback].
     #[arg(long, global = true, value_name = "DIR", env = "SWITCHBACK_STATE")]
@@ -311,7 +317,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "NAME")]
     pub database: Vec<String>,
     /// The role that Switchback logs in as.
-    #[arg(long, default_value = "switchback")]
+    #[arg(long, default_value = ROLE)]
     pub role: String,
     /// The environment variable that holds its password [default: `SWITCHBACK_` and the service's name].
     #[arg(long, value_name = "VARIABLE", conflicts_with = "password_file")]
@@ -384,6 +390,7 @@ pub struct Order {
 
 /// What is accepted by name, each with the reason.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What is accepted by name, with a reason")]
 pub struct Accept {
     /// Go on although nothing proves that this site cannot write.
     #[arg(long, value_name = "SITE", requires = "reason")]
@@ -401,6 +408,7 @@ pub struct Accept {
 
 /// What is agreed to beforehand.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What is answered beforehand")]
 pub struct Consent {
     /// Answer yes to questions that yes or no answers.
     #[arg(long, short)]
@@ -421,6 +429,7 @@ pub struct Consent {
 
 /// What is left for other programs when a run, or a drill, has ended.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What is left for other programs")]
 pub struct Leave {
     /// Write how every step went as JUnit's XML.
     #[arg(long, value_name = "FILE")]

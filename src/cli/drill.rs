@@ -183,7 +183,8 @@ pub fn last_good(store: Option<&Store>, plan: &Plan) -> String {
     });
     let to = plan.to.as_ref().map(ToString::to_string);
     let Some((row, record)) = good.find(|(_, record)| record.to == to) else {
-        return format!("drills: none of `{}` in this mode to there has passed yet", plan.runbook);
+        let there = to.map_or_else(String::new, |to| format!(" to {to}"));
+        return format!("drills: none of `{}`{there} ({}) has passed yet", plan.runbook, plan.mode);
     };
     let ago = row.began_at.parse::<jiff::Timestamp>().map_or_else(
         |_| "at an unknown time".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::aftermath;
 use super::args::{Common, Format};
 use super::exit::Exit;
 use super::session::{self, Prepared};
@@ -44,6 +45,9 @@ pub fn tell(
         outage.map_or_else(String::new, |ms| format!("; writes stopped for {}, as the engine saw it", spoken(ms)));
     let undone = if undone == 0 { String::new() } else { format!(", {undone} taken back") };
     let all = state.steps.len();
+    for line in aftermath::lines(&prepared.plan, state, verdict) {
+        text.push_str(&format!("  {}\n", paint.strong(&lay_out(&line, paint.width, 2))));
+    }
     text.push_str(&format!(
         "  {}\n",
         lay_out(&format!("{took}{outage}; {changed} of {all} steps changed something{undone}"), paint.width, 2)
@@ -56,6 +60,9 @@ pub fn tell(
     }
     text.push_str(&format!("  {}\n", paint.faint(&format!("run {id}\n  head {head}"))));
     for hint in carry_out::hints(verdict, id) {
+        text.push_str(&format!("  {} {hint}\n", paint.good("→")));
+    }
+    for hint in aftermath::left_over(&prepared.plan, state, verdict, id) {
         text.push_str(&format!("  {} {hint}\n", paint.good("→")));
     }
     let _ = std::io::stderr().lock().write_all(text.as_bytes());

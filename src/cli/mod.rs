@@ -1,5 +1,6 @@
 //! The command line: reads what is asked, wires what is needed, prints what came of it.
 
+mod aftermath;
 pub mod args;
 mod bell;
 mod broken;
@@ -21,7 +22,9 @@ mod past;
 mod present;
 mod problems;
 mod prompt;
+mod refusing;
 mod session;
+mod stakes;
 mod verbs;
 mod view;
 mod wire;
@@ -44,7 +47,13 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            if !error.use_stderr() {
+                return Exit::Done.into();
+            }
+            if asks_for_json(std::env::args_os()) {
+                tell_programs(&usage(&error));
+            }
+            return Exit::Usage.into();
         }
     };
     let common = cli.common.clone();
@@ -61,6 +70,21 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => told(&common, &failure),
     }
+}
+
+/// Whether the words ask for lines of JSON, where they could not be read as a whole.
+fn asks_for_json(words: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let words: Vec<_> = words.collect();
+    let two = words.windows(2).any(|two| matches!(two, [flag, format] if flag == "--format" && format == "json"));
+    two || words.iter().any(|word| word == "--format=json")
+}
+
+/// What is wrong with the words, as a failure.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    lines.fold(Failure::new(Exit::Usage, sentence), Failure::detail)
 }
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
@@ -104,15 +128,13 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Actions { name } => verbs::actions::run(&common, name.as_deref()),
         Verb::Schema { what } => verbs::schema::run(&common, what),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "switchback", &mut std::io::stdout());
+            // Into memory first: what writes it takes a reader that went away for a panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "switchback", &mut script);
+            session::say(String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
-        Verb::Man => {
-            let page = clap_mangen::Man::new(Cli::command());
-            page.render(&mut std::io::stdout())
-                .map_err(|error| Failure::new(Exit::Internal, format!("the page cannot be written: {error}")))?;
-            Ok(Exit::Done)
-        }
+        Verb::Man => verbs::man::run(),
     }
 }
 
@@ -132,13 +154,7 @@ fn paint(common: &Common, stderr: bool) -> Paint {
 /// Prints a failure and gives its exit code.
 fn told(common: &Common, failure: &Failure) -> ExitCode {
     if common.format == Format::Json {
-        view::json::print(&serde_json::json!({
-            "schema": "switchback/failure/1",
-            "exit": failure.exit as u8,
-            "sentence": failure.sentence,
-            "details": failure.details,
-            "hints": failure.hints,
-        }));
+        tell_programs(failure);
     }
     let paint = paint(common, true);
     let mut text = format!("{} {}\n", paint.bad("✗"), lay_out(&failure.sentence, paint.width, 2));
@@ -150,4 +166,15 @@ fn told(common: &Common, failure: &Failure) -> ExitCode {
     }
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     failure.exit.into()
+}
+
+/// A failure as the last line of those that programs read.
+fn tell_programs(failure: &Failure) {
+    view::json::print(&serde_json::json!({
+        "schema": "switchback/failure/1",
+        "exit": failure.exit as u8,
+        "sentence": failure.sentence,
+        "details": failure.details,
+        "hints": failure.hints,
+    }));
 }

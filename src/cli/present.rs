@@ -36,7 +36,8 @@ impl Member {
                     Role::Standby => "○",
                     Role::Down => "✗",
                 };
-                let behind = behind(standing, all.iter().filter(|other| other.service == *service));
+                let members = all.iter().filter(|other| other.service == *service);
+                let behind = behind(standing, members.filter_map(|other| other.standing.as_ref().ok()));
                 format!("{mark} {service} at {site}: {}{behind}", standing.summary)
             }
         }
@@ -44,11 +45,12 @@ impl Member {
 }
 
 /// How far a member is behind the one that takes writes; nothing where there is not exactly one.
-fn behind<'a>(standing: &Standing, all: impl Iterator<Item = &'a Member>) -> String {
-    let of_role = |member: &'a Member| member.standing.as_ref().ok().filter(|standing| standing.role == Role::Primary);
-    let primaries: Vec<&Standing> = all.filter_map(of_role).collect();
+pub fn behind<'a>(standing: &Standing, all: impl Iterator<Item = &'a Standing>) -> String {
+    let primaries: Vec<&Standing> = all.filter(|standing| standing.role == Role::Primary).collect();
     let [primary] = primaries.as_slice() else { return String::new() };
-    if standing.role == Role::Primary || standing.identity != primary.identity {
+    // What went on by itself is not behind, it is elsewhere.
+    let apart = standing.identity != primary.identity || standing.timeline != primary.timeline;
+    if standing.role == Role::Primary || apart {
         return String::new();
     }
     // The two were not looked at in the same instant: what is ahead by a little is not behind.

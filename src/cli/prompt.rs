@@ -34,6 +34,8 @@ pub struct Beforehand {
     pub misses: Vec<String>,
     pub operator: String,
     pub paint: Paint,
+    /// What was seen beforehand of what is asked, by the question's id.
+    pub stakes: BTreeMap<String, Vec<String>>,
 }
 
 /// Whether a person can be asked.
@@ -77,8 +79,22 @@ impl Beforehand {
         can_ask(self.no_input)
     }
 
+    /// Those of the questions that nothing said beforehand answers.
+    pub fn open(&self, mut questions: Vec<Question>) -> Vec<Question> {
+        questions.retain(|question| !self.confirms(&question.kind));
+        questions
+    }
+
+    fn confirms(&self, kind: &QuestionKind) -> bool {
+        match kind {
+            QuestionKind::Confirm => self.yes || self.confirm.is_some(),
+            QuestionKind::ConfirmSite(site) => self.confirm.as_ref() == Some(site),
+            QuestionKind::Human { .. } | QuestionKind::Failure { .. } => false,
+        }
+    }
+
     /// The flag that would have answered a question.
-    fn flag_for(question: &Question) -> String {
+    pub fn flag_for(question: &Question) -> String {
         match &question.kind {
             QuestionKind::Confirm => "--yes".to_owned(),
             QuestionKind::ConfirmSite(site) => format!("--confirm {site}"),
@@ -90,18 +106,21 @@ impl Beforehand {
 
     fn answer(&mut self, question: &Question) -> Option<Answer> {
         match &question.kind {
-            QuestionKind::Confirm if self.yes || self.confirm.is_some() => Some(Answer::Yes),
-            QuestionKind::ConfirmSite(site) if self.confirm.as_ref() == Some(site) => Some(Answer::Yes),
+            kind if self.confirms(kind) => Some(Answer::Yes),
             QuestionKind::Failure { may_pass: true, .. } if self.misses.contains(&question.id) => Some(Answer::Pass),
-            QuestionKind::Failure { may_back_out: true, .. } => self.on_failure.map(|what| match what {
-                OnFailureArg::Pause => Answer::Pause,
-                OnFailureArg::BackOut => Answer::BackOut,
-                OnFailureArg::Retry => {
-                    let tried = self.retries.entry(question.id.clone()).or_default();
-                    *tried += 1;
-                    if *tried > RETRIES_MAX { Answer::BackOut } else { Answer::Retry }
-                }
-            }),
+            QuestionKind::Failure { may_pass, may_back_out } if *may_back_out || !may_pass => {
+                // Where nothing is to be taken back, going back is ending here.
+                let back = if *may_back_out { Answer::BackOut } else { Answer::No };
+                self.on_failure.map(|what| match what {
+                    OnFailureArg::Pause => Answer::Pause,
+                    OnFailureArg::BackOut => back,
+                    OnFailureArg::Retry => {
+                        let tried = self.retries.entry(question.id.clone()).or_default();
+                        *tried += 1;
+                        if *tried > RETRIES_MAX { back } else { Answer::Retry }
+                    }
+                })
+            }
             _ => None,
         }
     }
@@ -123,7 +142,8 @@ impl Prompter for Beforehand {
             );
             return Box::pin(async { None });
         }
-        let (question, paint) = (question.clone(), self.paint);
+        let (mut question, paint) = (question.clone(), self.paint);
+        question.evidence.extend(self.stakes.get(&question.id).cloned().unwrap_or_default());
         Box::pin(async move {
             let answer = tokio::task::spawn_blocking(move || at_the_terminal(&question, paint)).await.ok()??;
             Some((answer, by))
@@ -188,7 +208,8 @@ fn after_failure(question: &Question, may_pass: bool, may_back_out: bool, paint:
                     tell(&format!("  {}", lay_out(line, paint.width, 4)));
                 }
             }
-            None => {}
+            None if said.is_empty() => {}
+            None => tell(&format!("  `{said}` is none of them; the first letter is enough")),
         }
     }
 }

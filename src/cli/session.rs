@@ -131,6 +131,8 @@ pub struct Prepared {
     pub actions: Vec<Box<dyn Action>>,
     pub context: RunContext,
     pub workshop: Workshop,
+    /// What was seen of what will be asked, by the question's id.
+    pub stakes: BTreeMap<String, Vec<String>>,
 }
 
 /// Reads estate and runbook, binds them, makes the actions.
@@ -211,7 +213,7 @@ async fn prepare_by(
     };
     let plan = Plan::new(bound, frame, &actions, catalogue::signature);
     order::check_misses(&plan, accept)?;
-    Ok(Prepared { estate, plan, actions, context, workshop })
+    Ok(Prepared { estate, plan, actions, context, workshop, stakes: BTreeMap::new() })
 }
 
 fn make_actions(
@@ -276,7 +278,7 @@ pub fn prepare_again(common: &Common, past: &PastRun, more: Accepted) -> Result<
         })
     });
     let actions = actions.collect::<Result<Vec<_>, _>>()?;
-    Ok(Prepared { estate, plan: past.plan.clone(), actions, context, workshop })
+    Ok(Prepared { estate, plan: past.plan.clone(), actions, context, workshop, stakes: BTreeMap::new() })
 }
 
 fn check_accepted(accepted: &Accepted, estate: &Estate) -> Result<(), Failure> {

@@ -1,12 +1,31 @@
-//! What a person is told who must say what becomes of a failed step.
+//! What a person is asked: whether a phase may begin, and what becomes of a failed step.
 
 use super::action::Evidence;
+use super::event::{Question, QuestionKind};
 use super::machine::to_undo;
 use super::outage::may_still_back_out;
-use super::plan::{Plan, PlanStep};
+use super::plan::{Plan, PlanPhase, PlanStep};
 use super::state::{RunState, StepRecord};
 use crate::base::quantity::spoken;
 use crate::runbook::bound::Mode;
+
+/// What a run of this plan will ask before its phases, in order, as far as it is known before the run begins. A question
+/// that is put to a person by a step of its own is not among them: that run waits for its person.
+pub fn confirmations(plan: &Plan) -> Vec<Question> {
+    let real = plan.phases.iter().filter(|phase| !phase.groups.is_empty());
+    real.filter_map(|phase| confirmation(plan, phase, Vec::new())).collect()
+}
+
+/// The question before a phase.
+pub(super) fn confirmation(plan: &Plan, phase: &PlanPhase, evidence: Vec<String>) -> Option<Question> {
+    let kind = match (plan.mode, plan.to_of(phase.leg)) {
+        // What may lose data or leave a fence unproven is confirmed by typing, not by a keystroke.
+        (Mode::Emergency, Some(to)) => QuestionKind::ConfirmSite(to.to_string()),
+        _ => QuestionKind::Confirm,
+    };
+    let text = phase.confirm.clone()?;
+    Some(Question { id: phase.id.clone(), text, kind, evidence, details: Vec::new() })
+}
 
 /// What to know before one says what becomes of a failed step.
 pub(super) fn before_answering(plan: &Plan, state: &RunState, wave: Option<u32>) -> Vec<String> {

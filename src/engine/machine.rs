@@ -112,8 +112,16 @@ fn go_on(plan: &Plan, state: &RunState, phase: &PlanPhase, group: &[StepIndex]) 
 }
 
 /// How long to wait before the next look, in milliseconds: short at first, since most things that are
-/// waited for inside an outage come within a few, longer for what takes minutes.
+/// waited for inside an outage come within a few, longer for what takes minutes. An act that failed again and again is
+/// tried again after the look, so it is a command a minute and not a hundred.
 fn pause_ms(record: &StepRecord) -> u64 {
+    let failed = matches!(record.stage, Stage::NotYet { .. });
+    match record.attempts {
+        3..=5 if failed => return 250,
+        6..=10 if failed => return 1_000,
+        11.. if failed => return 5_000,
+        _ => {}
+    }
     match record.looks {
         0 => 0,
         1..=50 => 10,
@@ -134,28 +142,17 @@ fn look_at(_state: &RunState, index: StepIndex, record: &StepRecord) -> Option<D
 
 /// The phase's confirmation, as long as it is open and nothing of the phase was begun.
 fn unanswered(plan: &Plan, state: &RunState, phase: &PlanPhase) -> Option<Directive> {
-    let text = phase.confirm.as_ref()?;
+    phase.confirm.as_ref()?;
     match state.answers.get(&phase.id) {
         Some(Answer::No) => return Some(declined(state, &phase.id)),
         Some(_) => return None,
         None => {}
     }
-    let kind = match (plan.mode, plan.to_of(phase.leg)) {
-        // What may lose data or leave a fence unproven is confirmed by typing, not by a keystroke.
-        (Mode::Emergency, Some(to)) => QuestionKind::ConfirmSite(to.to_string()),
-        _ => QuestionKind::Confirm,
-    };
     let misses = plan.steps.iter().zip(&state.steps).filter_map(|(step, record)| match &record.stage {
         Stage::Missed { why } => Some(format!("{}: {why}", step.id)),
         _ => None,
     });
-    Some(Directive::Ask(Question {
-        id: phase.id.clone(),
-        text: text.clone(),
-        kind,
-        evidence: misses.collect(),
-        details: Vec::new(),
-    }))
+    asking::confirmation(plan, phase, misses.collect()).map(Directive::Ask)
 }
 
 fn declined(state: &RunState, id: &str) -> Directive {
@@ -183,7 +180,9 @@ fn after_failure(
     }
     let may_back_out = plan.mode == Mode::Planned && may_undo_something(plan, state, phase.wave);
     let may_pass = step.on_failure == OnFailure::Ask;
-    if (may_pass || (state.attended && may_back_out)) && !doubt {
+    // Somebody who is there may want it tried again even where nothing is to be taken back.
+    let may_turn = may_back_out || (plan.mode == Mode::Planned && !state.any_has_passed_in(state.leg(plan)));
+    if (may_pass || (state.attended && may_turn)) && !doubt {
         match state.answers.get(&step.id) {
             None => {
                 return Directive::Ask(Question {
@@ -218,8 +217,11 @@ fn after_failure(
 /// When, in elapsed milliseconds, a question that nobody answered counts as answered no: what waits for
 /// people must not keep users waiting for ever.
 pub fn answer_by(plan: &Plan, state: &RunState, question: &Question) -> Option<u64> {
-    let patience = matches!(question.kind, QuestionKind::Failure { may_back_out: true, .. })
-        .then(|| state.now_ms.saturating_add(ANSWER_MAX_MS));
+    let ends = |kind: &QuestionKind| match kind {
+        QuestionKind::Failure { may_pass, may_back_out } => *may_back_out || !may_pass,
+        QuestionKind::Confirm | QuestionKind::ConfirmSite(_) | QuestionKind::Human { .. } => false,
+    };
+    let patience = ends(&question.kind).then(|| state.now_ms.saturating_add(ANSWER_MAX_MS));
     let outage = wake_at(plan, state).filter(|at| *at > state.now_ms);
     patience.into_iter().chain(outage).min()
 }

@@ -9,13 +9,14 @@
 //! * [`measured`]: what a client saw, beside the run, and which figure of the outage the objectives are held against.
 //! * [`park`]: what is waited for without the lock. `leg`: what is moved apart from the rest in one run. `outage`: how
 //!   long users wait, each wave of each leg on its own.
+//! * [`asking`]: what people are asked, and what they are told then.
 //! * [`pace`]: when each step could begin, and what it took. [`path`]: what a write outage is made of.
 //! * [`driver`]: the one loop: ask the machine, do it, append the event, tell the reporter. No judgement.
 //! * [`rehearsal`]: the dry-run: every look, no touch.
 //! * [`ports`]: what the driver needs of the world.
 
 pub mod action;
-mod asking;
+pub mod asking;
 pub mod driver;
 pub mod event;
 mod leg;

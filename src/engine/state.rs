@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::{Applied, Observed};
+use super::action::{Applied, Evidence, Observed};
 use super::event::{Answer, Event, Resolution, What};
 use super::measured::Measured;
 use super::outage::{Outage, Stretch};
@@ -263,6 +263,11 @@ impl RunState {
                 record.evidence = evidence.clone();
             }
             (What::UndoFailed { error, .. }, _) => record.undo_failed(step, error, now_ms)?,
+            // The step itself is not spoken of: it is what was to be taken back.
+            (What::Resolved { verdict: Resolution::NotDone, reason, .. }, _) if record.undo.is_stuck() => {
+                record.undo = UndoStage::Undone;
+                record.evidence = Evidence::new(format!("taken back by hand: {reason}"));
+            }
             (What::Resolved { verdict, reason, .. }, Stage::Failed { .. } | Stage::InDoubt { .. }) => match verdict {
                 Resolution::Done => record.settle(Stage::Done { how: How::Resolved }, now_ms),
                 Resolution::NotDone => record.reopen(Stage::Waiting),

@@ -103,6 +103,13 @@ pub enum UndoStage {
     },
 }
 
+impl UndoStage {
+    /// Whether taking it back has failed so far, so that a person's word may settle it.
+    pub fn is_stuck(&self) -> bool {
+        matches!(self, Self::Again { .. } | Self::GaveUp { .. })
+    }
+}
+
 impl StepRecord {
     pub(super) fn new() -> Self {
         Self {

@@ -290,13 +290,79 @@ fn hosts_that_are_not_there_are_blocked_and_nothing_hangs() {
     assert!(!Path::new(&desk.folder.path().join("state")).exists(), "a plan left something on disk");
 }
 
+/// Programs that read lines of JSON get one, whatever was wrong with the words.
+#[test]
+fn words_that_cannot_be_read_are_a_failure_in_json_too() {
+    let desk = sound();
+    for format in [&["--format", "json"][..], &["--format=json"]] {
+        let said = desk.exits(&[&["failover", "--too", "x"][..], format].concat(), 2);
+        let line: serde_json::Value = serde_json::from_str(said.out.trim()).expect("one line of JSON");
+        assert_eq!((&line["schema"], &line["exit"]), (&"switchback/failure/1".into(), &2.into()), "{line}");
+        assert!(line["sentence"].as_str().is_some_and(|text| text.contains("--too")), "{line}");
+    }
+    assert!(desk.exits(&["failover", "--too", "x"], 2).out.is_empty());
+}
+
+/// `switchback man | head` is no failure.
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let desk = Desk::new();
+    for verb in ["man", "completions bash", "actions", "schema runbook"] {
+        let script = format!("{} {verb} | head -n 1; echo ended ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_switchback"));
+        let output = Command::new("bash").args(["-c", &script]).current_dir(desk.folder.path()).output().expect("bash");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.ends_with("ended 0\n") && err.is_empty(), "{verb}: {said}{err}");
+    }
+}
+
+/// What a run would ask is known before it begins: without anybody to answer it is not begun.
+#[test]
+fn a_run_that_nobody_could_answer_is_not_begun() {
+    let desk = Desk::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    desk.put(
+        "switchback.yaml",
+        format!(
+            "format: 1\nestate: shop\nsites: {{dallas: {{}}, nuremberg: {{}}}}\nhosts:\n  a: {{site: dallas, address: 127.0.0.1}}\n  \
+             b: {{site: nuremberg, address: 127.0.0.1}}\nservices:\n  web:\n    priority: 1\n    web: {{url: \"http://x:{port}/\", \
+             members: {{a: {{}}, b: {{}}}}}}\n"
+        )
+        .as_bytes(),
+    );
+    desk.put(
+        "runbooks/ask.yaml",
+        b"runbook: ask\nformat: 1\ntitle: Ask\nmodes: [planned]\ninputs: {site: {type: site}}\nphases:\n  - phase: one\n    \
+          title: One\n    confirm: Shall $site be looked at?\n    steps:\n      - {id: web, for_each: web, do: {web.check: {at: $site}}, \
+          within: 1s, on_failure: go_on}\n",
+    );
+    let order = ["run", "ask", "--input", "site=dallas"];
+    let said = desk.exits(&order, 9);
+    assert!(said.err.contains("Shall dallas be looked at?") && said.err.contains("--yes"), "{}", said.err);
+    assert!(said.err.contains("nothing was changed"), "{}", said.err);
+    assert!(desk.exits(&["runs"], 0).out.contains("no runs"), "a run was begun");
+    // A slip in a name that is only looked for is told, where there is something to look among.
+    desk.exits(&[&order[..], &["--yes"]].concat(), 10);
+    assert!(desk.exits(&["history", "aks"], 2).err.contains("did you mean `ask`?"));
+    assert!(desk.exits(&["history", "ask"], 0).out.contains("Ask"));
+}
+
 #[test]
 fn what_needs_no_estate_needs_none() {
     let desk = Desk::new();
     assert!(desk.exits(&["--version"], 0).out.starts_with("switchback "));
     assert!(desk.exits(&["--help"], 0).out.contains("failover"));
     assert!(desk.exits(&["completions", "bash"], 0).out.contains("switchback"));
-    assert!(desk.exits(&["man"], 0).out.contains(".TH"));
+    let man = desk.exits(&["man"], 0).out;
+    assert!(man.starts_with(".ie ") && man.matches(".TH ").count() == 1, "{man}");
+    for verb in <switchback::cli::args::Cli as clap::CommandFactory>::command().get_subcommands() {
+        let heading = format!(".SH \"SWITCHBACK {}\"", verb.get_name().to_uppercase());
+        assert!(man.contains(&heading), "{heading} is not in the manual page");
+        for flag in verb.get_arguments().filter_map(clap::Arg::get_long) {
+            let written = format!("\\-\\-{}", flag.replace('-', "\\-"));
+            assert!(man.contains(&written), "{written} is not in the manual page");
+        }
+    }
     assert!(desk.exits(&["actions"], 0).out.contains("database.fence"));
     assert!(desk.exits(&["actions", "database.fence"], 0).out.contains("at"));
     for what in ["estate", "runbook"] {

@@ -7,7 +7,7 @@
 mod entrance;
 mod mysql;
 mod postgres;
-mod shell;
+pub mod shell;
 
 use crate::base::name::{EntranceName, HostName, ServiceName, SiteName};
 use crate::base::secret::SecretRef;

@@ -1,7 +1,7 @@
 //! Words for a shell that a person types at.
 
 /// Words, each quoted where it needs to be.
-pub(super) fn words<'a>(argv: impl IntoIterator<Item = &'a str>) -> String {
+pub fn words<'a>(argv: impl IntoIterator<Item = &'a str>) -> String {
     argv.into_iter().map(word).collect::<Vec<_>>().join(" ")
 }
 

@@ -20,7 +20,7 @@ pub mod postgres;
 mod prepare;
 mod promote;
 mod ready;
-mod situation;
+pub mod situation;
 pub use situation::two_writers;
 mod tables_equal;
 mod tidy;

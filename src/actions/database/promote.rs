@@ -3,11 +3,27 @@
 use futures::future::BoxFuture;
 
 use super::port::Role;
-use super::situation::{Situation, two_writers};
+use super::situation::{ACCEPTED_LOSS, Situation, two_writers};
 use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, Observed, Touch};
 
 #[derive(Debug)]
 pub struct Promote(pub Situation);
+
+impl Promote {
+    /// Whoever is asked whether to go on is told what goes with it, also before the fence stands.
+    fn with_loss(&self, blocked: Observed, evidence: &Evidence) -> Observed {
+        match (blocked, evidence.text(ACCEPTED_LOSS)) {
+            (Observed::Blocked { until: Some(fact), reason, .. }, Some(loss)) => {
+                let evidence = Evidence {
+                    summary: format!("{}, once {fact}; {loss}", self.summary()),
+                    values: evidence.values.clone(),
+                };
+                Observed::Blocked { until: Some(fact), reason, evidence }
+            }
+            (blocked, _) => blocked,
+        }
+    }
+}
 
 impl Action for Promote {
     fn summary(&self) -> String {
@@ -48,7 +64,7 @@ impl Action for Promote {
                 return Ok(blocked);
             }
             if let Some(blocked) = self.0.unfenced_elsewhere(&scene)? {
-                return Ok(blocked);
+                return Ok(self.with_loss(blocked, &evidence));
             }
             if let Some(blocked) = not_arrived {
                 return Ok(blocked);

@@ -16,6 +16,9 @@ pub fn two_writers(service: &ServiceName, one: &SiteName, other: &SiteName) -> S
     )
 }
 
+/// The value of a promotion's evidence that says which loss was accepted by name.
+pub const ACCEPTED_LOSS: &str = "accepted_loss";
+
 /// A service's database, the site that an action acts at, and the run that it belongs to.
 #[derive(Debug, Clone)]
 pub struct Situation {
@@ -88,7 +91,10 @@ impl Situation {
         let (blocked, evidence) = match arrival {
             Arrival::All(evidence) => (None, evidence),
             Arrival::Lost { bytes: 0, evidence } if emergency => (None, evidence),
-            Arrival::Lost { evidence, .. } | Arrival::Unknown(evidence) if emergency && accepted => (None, evidence),
+            Arrival::Lost { evidence, .. } | Arrival::Unknown(evidence) if emergency && accepted => {
+                let loss = format!("writes of `{}` may be lost: {}", self.service, evidence.summary);
+                (None, evidence.with(ACCEPTED_LOSS, loss))
+            }
             Arrival::Lost { evidence, .. } | Arrival::Unknown(evidence) if emergency => {
                 let reason = format!(
                     "writes of `{}` may be lost: {}; accept it with `--accept-data-loss {} --reason …`",

@@ -17,17 +17,17 @@ use crate::cli::past;
 use crate::cli::prompt::Beforehand;
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::{human::HumanReporter, json, json::JsonReporter, page::Page};
-use crate::cli::{bell, canary, drill, ending, leave, locking, owner, present};
+use crate::cli::{aftermath, bell, canary, drill, ending, leave, locking, owner, present, prompt, refusing, stakes};
 use crate::engine::action::Observed;
+use crate::engine::asking;
 use crate::engine::driver::Driver;
 use crate::engine::event::{EVENT_FORMAT, Event, What};
 use crate::engine::plan::Plan;
 use crate::engine::ports::{Clock, Interrupt, Journal, Reporter, Witness};
-use crate::engine::rehearsal::{Rehearsal, rehearse};
+use crate::engine::rehearsal::rehearse;
 use crate::engine::state::RunState;
 use crate::engine::verdict::Verdict;
-use crate::runbook::bound::{Mode, OnFailure};
-use crate::store::Store;
+use crate::runbook::bound::Mode;
 use crate::store::journal::Writer;
 
 /// How long a look of the rehearsal may take, in milliseconds.
@@ -76,10 +76,17 @@ async fn attempt(
         && past.state.parked.is_none()
         && !consent.take_over
     {
-        return Err(unfinished(&store, &past));
+        return Err(refusing::unfinished(&store, &past));
     }
     let held = locking::take(&mut store, &prepared.estate.name, &id, consent.take_over)?;
     let taken_from = held.taken_from.clone();
+    let reserve = match store.set_aside(&prepared.estate.name) {
+        Ok(reserve) => reserve,
+        Err(error) => {
+            store.release_lock(&held)?;
+            return Err(error.into());
+        }
+    };
     let outcome = begin(common, &mut prepared, accept, consent, saved.as_ref(), &clock).await;
     let (locks, seen) = match outcome {
         Ok(Some(may_begin)) => may_begin,
@@ -93,6 +100,7 @@ async fn attempt(
         }
     };
     let mut writer = store.begin_run(held, &clock.now().to_string(), wall_ms)?;
+    writer.keep(Some(reserve));
     let mut state = RunState::new(&prepared.plan);
     let started = What::Started {
         format: EVENT_FORMAT,
@@ -162,9 +170,21 @@ async fn begin(
         ));
         return Ok(None);
     }
-    refuse_if_blocked(common, &prepared.plan, &rehearsal, accept)?;
-    let asks = !consent.yes && beforehand(common, accept, consent).can_ask();
-    if common.format == Format::Human && asks {
+    if let Some(refusal) = refusing::blocked(&prepared.plan, &rehearsal, &beforehand(common, accept, consent)) {
+        return Err(refusing::or_emergency(refusal, prepared).await);
+    }
+    if rehearsal.is_all_done() {
+        session::say(&format!("{}: everything is so already; nothing was changed", prepared.plan.title));
+        return Ok(None);
+    }
+    let beforehand = beforehand(common, accept, consent);
+    let open = beforehand.open(asking::confirmations(&prepared.plan));
+    if let (Some(question), false) = (open.first(), beforehand.can_ask()) {
+        return Err(refusing::nobody_answers(&prepared.plan, question));
+    }
+    prepared.stakes = stakes::stakes(&prepared.plan, &rehearsal);
+    let asks = !open.is_empty() || prepared.plan.steps.iter().any(|step| step.question.is_some());
+    if common.format == Format::Human && asks && beforehand.can_ask() {
         // Whoever will be asked has seen what for.
         let (experience, mut now) = (Experience::of(common, &prepared.plan), present::lines(&prepared.workshop).await);
         now.push(drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan));
@@ -173,10 +193,6 @@ async fn begin(
         let page = Page { plan: &prepared.plan, rehearsal: &rehearsal, experience: &experience, now: &now, paint };
         let _ = std::io::stderr().lock().write_all(page.text().as_bytes());
     }
-    if rehearsal.is_all_done() {
-        session::say(&format!("{}: everything is so already; nothing was changed", prepared.plan.title));
-        return Ok(None);
-    }
     // Users are without the service already: what was seen a moment ago is not looked at twice. A planned run has the time,
     // and looks again just before its fence.
     let seen = match prepared.plan.mode {
@@ -184,44 +200,6 @@ async fn begin(
         Mode::Planned => Vec::new(),
     };
     Ok(Some((locks, seen)))
-}
-
-fn refuse_if_blocked(common: &Common, plan: &Plan, rehearsal: &Rehearsal, accept: &Accept) -> Result<(), Failure> {
-    let beforehand = beforehand(common, accept, &Consent::default());
-    let mut failure =
-        Failure::new(Exit::Refused, format!("{}: refused before the first act; nothing was changed", plan.title));
-    for (index, reason) in rehearsal.blocked() {
-        let Some(step) = plan.steps.get(index) else { continue };
-        let may_ask = step.on_failure == OnFailure::Ask && !step.guard;
-        if step.on_failure == OnFailure::GoOn
-            || (may_ask && (beforehand.misses.contains(&step.id) || beforehand.can_ask()))
-        {
-            continue;
-        }
-        failure = failure.detail(format!("{}: {reason}", step.id));
-        if may_ask {
-            failure = failure.hint(format!("to go on without it: `--accept-miss {} --reason \"…\"`", step.id));
-        }
-    }
-    if failure.details.is_empty() {
-        Ok(())
-    } else {
-        Err(failure.hint("the whole plan: the same command with `--dry-run`"))
-    }
-}
-
-fn unfinished(store: &Store, past: &past::PastRun) -> Failure {
-    let state = super::runs::state_word(store, past);
-    let exit = if state.starts_with("running") { Exit::Locked } else { Exit::Refused };
-    let failure = Failure::new(exit, format!("run {} ({}) is unfinished: {state}", past.row.id, past.plan.title));
-    if exit == Exit::Locked {
-        return failure.hint("wait for it, or ask its operator");
-    }
-    failure
-        .hint(format!("switchback show {}", past.row.id))
-        .hint(format!("switchback resume {}", past.row.id))
-        .hint(format!("switchback rollback {}", past.row.id))
-        .hint("to begin anew although it is unfinished: the same command with `--take-over --reason \"…\"`")
 }
 
 /// What was said beforehand, for whoever asks.
@@ -234,6 +212,7 @@ pub fn beforehand(common: &Common, accept: &Accept, consent: &Consent) -> Before
         paint: crate::cli::paint(common, true),
         no_input: common.no_input,
         misses: accept.accept_miss.clone(),
+        stakes: std::collections::BTreeMap::new(),
         operator: owner::this_process().operator,
     }
 }
@@ -266,14 +245,16 @@ pub async fn drive(
             let experience = Experience::of(common, &prepared.plan);
             let reporter = HumanReporter::new((&prepared.plan, state), experience, paint, common.verbose, terminal);
             reporter.say(&format!("run {id}: {}", prepared.plan.title));
-            if state.now_ms == 0 && (consent.yes || !beforehand(common, accept, consent).can_ask()) {
-                // Whoever was shown the plan has read it there.
+            let open = beforehand(common, accept, consent).open(asking::confirmations(&prepared.plan));
+            if state.now_ms == 0 && open.is_empty() {
+                // Whoever is asked has read it in the plan.
                 reporter.say(&drill::last_good(session::open_store_if_there(common).as_ref(), &prepared.plan));
             }
             Box::new(reporter)
         }
     };
     let mut prompter = beforehand(common, accept, consent);
+    prompter.stakes.clone_from(&prepared.stakes);
     let interrupt = interrupts();
     let memory = prepared.context.memory.clone();
     let remember = move |step: &str, evidence: &crate::engine::action::Evidence| memory.record(step, evidence);
@@ -298,6 +279,9 @@ pub async fn drive(
     let driven = driver.drive(state).await;
     drop(reporter);
     let head = writer.head();
+    if writer.used_reserve() {
+        prompt::tell("! the state directory is full; the run went on in room that was set aside: make room there");
+    }
     match driven {
         Ok((verdict, reason)) => {
             writer.release()?;
@@ -314,7 +298,8 @@ pub async fn drive(
         Err(error) => {
             bell::broke_off(&mut bell, prepared, state, clock, &error);
             bell::tell_undelivered(common, id, &bell::answered(bell, common, id).await);
-            Err(broken(&error, id, &prepared.plan.title, state))
+            let failure = broken(&error, id, &prepared.plan.title, state);
+            Err(aftermath::users(&prepared.plan, state).into_iter().fold(failure, Failure::detail))
         }
     }
 }

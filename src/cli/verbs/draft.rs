@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::actions::by_hand::shell;
 use crate::actions::database::postgres::discovery::Discovered;
 use crate::base::name::HostName;
 
@@ -79,22 +80,26 @@ impl Member {
 
 impl Draft {
     /// The command that would have asked nothing.
-    pub fn command(&self) -> String {
-        let mut words = vec!["switchback init".to_owned()];
+    pub fn command(&self, more: &[(&str, String)]) -> String {
+        let mut said: Vec<(&str, String)> = Vec::new();
         for Member { site, user, address, port, .. } in &self.members {
             let user = user.as_ref().map_or_else(String::new, |user| format!("{user}@"));
             let address = if address.contains(':') { format!("[{address}]") } else { address.clone() };
             let port = port.map_or_else(String::new, |port| format!(":{port}"));
-            words.push(format!("--member {site}={user}{address}{port}"));
+            said.push(("--member", format!("{site}={user}{address}{port}")));
         }
-        words.push(format!("--name {} --service {}", self.name, self.service));
-        words.push(match &self.password {
-            Password::Env(variable) => format!("--password-env {variable}"),
-            Password::File(file) => format!("--password-file {}", file.display()),
+        said.push(("--name", self.name.clone()));
+        said.push(("--service", self.service.clone()));
+        said.push(match &self.password {
+            Password::Env(variable) => ("--password-env", variable.clone()),
+            Password::File(file) => ("--password-file", file.display().to_string()),
         });
-        let files = [("ca", &self.ca), ("key", &self.login.key), ("known-hosts", &self.login.known_hosts)];
-        words.extend(files.iter().filter_map(|(name, file)| Some(format!("--{name} {}", file.as_ref()?.display()))));
-        words.join(" ")
+        said.extend(self.databases.iter().map(|name| ("--database", name.clone())));
+        let files = [("--ca", &self.ca), ("--key", &self.login.key), ("--known-hosts", &self.login.known_hosts)];
+        said.extend(files.into_iter().filter_map(|(flag, file)| Some((flag, file.as_ref()?.display().to_string()))));
+        said.extend(more.iter().cloned());
+        let words = said.iter().flat_map(|(flag, value)| [*flag, value.as_str()]);
+        format!("switchback init {}", shell::words(words))
     }
 
     /// Calls hosts what the servers are called: a standby is known to its primary by that name. Where they have
@@ -272,6 +277,28 @@ mod tests {
         for wrong in ["dallas", "=x", "d=", "d=@x", "d=x:ssh"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_command_that_asks_nothing_says_all_that_was_answered() {
+        let member = |text: &str| Member::read(text).expect("a member");
+        let draft = Draft {
+            name: "shop".to_owned(),
+            service: "orders".to_owned(),
+            members: vec![member("dallas=me@192.0.2.1:2222"), member("nuremberg=2001:db8::1")],
+            password: Password::File(PathBuf::from("my secret")),
+            role: "dr".to_owned(),
+            login: Login { key: Some(PathBuf::from("k")), known_hosts: None },
+            ca: None,
+            databases: vec!["a".to_owned(), "b".to_owned()],
+        };
+        let more = [("--role", "dr".to_owned()), ("--data-dir", "dallas=/srv/it's".to_owned())];
+        let said = draft.command(&more);
+        let expected = "switchback init --member dallas=me@192.0.2.1:2222 --member 'nuremberg=[2001:db8::1]' --name shop \
+                        --service orders --password-file 'my secret' --database a --database b --key k --role dr \
+                        --data-dir \"dallas=/srv/it's\"";
+        assert_eq!(said, expected);
+        assert!(draft.members[1] == Member::read("nuremberg=[2001:db8::1]").expect("as it is said again"));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! `--live` it fails over and comes back, inside a window that the estate names. What came of it is kept in
 //! the history and compared with the drill before.
 
+use std::io::IsTerminal as _;
+
 use jiff::Timestamp;
 
 use super::carry_out::{self, LOOK_LIMIT_MS, beforehand};
@@ -16,6 +18,7 @@ use crate::cli::leave;
 use crate::cli::past::{self, PastRun};
 use crate::cli::session::{self, Prepared};
 use crate::cli::view::junit::{Case, Outcome};
+use crate::cli::view::words::lay_out;
 use crate::cli::view::{json, page};
 use crate::engine::pace::Pace;
 use crate::engine::plan::Plan;
@@ -313,9 +316,12 @@ fn tell(common: &Common, id: &str, held: &Held, compared: bool, since: &[String]
     let paint = crate::cli::paint(common, false);
     let word = drill.verdict.word();
     let mark = if drill.verdict == Verdict::Passed { paint.good("✓") } else { paint.bad("✗") };
-    session::say(&format!("{mark} drill ({}) of {}: {word}: {}", drill.kind.word(), drill.title, drill.why));
+    // A line of a log is found by its words; only a terminal has an edge.
+    let width = if std::io::stdout().is_terminal() { paint.width } else { usize::MAX };
+    let head = format!("{mark} drill ({}) of {}: {word}: {}", drill.kind.word(), drill.title, drill.why);
+    session::say(&lay_out(&head, width, 2));
     for line in &held.details {
-        session::say(&format!("  {line}"));
+        session::say(&format!("  {}", lay_out(line, width, 4)));
     }
     let took = crate::base::quantity::spoken(drill.took_ms);
     let outage = drill.outage_ms.map(crate::base::quantity::spoken);
@@ -329,7 +335,7 @@ fn tell(common: &Common, id: &str, held: &Held, compared: bool, since: &[String]
         (true, since) => {
             session::say("  since the drill before it:");
             for line in since {
-                session::say(&format!("    {line}"));
+                session::say(&format!("    {}", lay_out(line, width, 6)));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::base::closest::did_you_mean;
 use crate::base::quantity::spoken;
 use crate::cli::args::{Common, Format};
 use crate::cli::drill;
@@ -21,6 +22,7 @@ const LISTED: usize = 20;
 struct Line {
     id: String,
     estate: String,
+    runbook: String,
     what: String,
     /// What is compared with each other: same runbook, mode and site.
     series: String,
@@ -48,8 +50,7 @@ pub fn run(common: &Common, runbook: Option<&str>, most: Option<usize>) -> Resul
         return Ok(Exit::Done);
     }
     if lines.is_empty() {
-        session::say(&format!("no runs and no drills in {}", store.folder().display()));
-        return Ok(Exit::Done);
+        return nothing(&store, runbook);
     }
     for line in &lines {
         let took = line.took_ms.map_or_else(|| "–".to_owned(), spoken);
@@ -62,6 +63,25 @@ pub fn run(common: &Common, runbook: Option<&str>, most: Option<usize>) -> Resul
     }
     trends(&lines);
     Ok(Exit::Done)
+}
+
+/// What is said where nothing is listed: a name that nothing has is probably a slip.
+fn nothing(store: &Store, runbook: Option<&str>) -> Result<Exit, Failure> {
+    let mut known: Vec<String> = runs(store, None)?.into_iter().map(|line| line.runbook).collect();
+    known.extend(drills(store, None)?.into_iter().map(|line| line.runbook));
+    known.sort_unstable();
+    known.dedup();
+    match runbook {
+        Some(name) if !known.is_empty() => {
+            let slip = did_you_mean(name, known.iter().map(String::as_str));
+            let sentence = format!("no run and no drill of `{name}`{slip}; there are some of {}", known.join(", "));
+            Err(Failure::new(Exit::Usage, sentence))
+        }
+        _ => {
+            session::say(&format!("no runs and no drills in {}", store.folder().display()));
+            Ok(Exit::Done)
+        }
+    }
 }
 
 fn trends(lines: &[Line]) {
@@ -107,6 +127,7 @@ fn runs(store: &Store, runbook: Option<&str>) -> Result<Vec<Line>, Failure> {
         lines.push(Line {
             id: row.id.clone(),
             estate: row.estate.clone(),
+            runbook: past.plan.runbook.clone(),
             what: past.plan.title.clone(),
             series: format!("{} {}{to} ({})", row.estate, past.plan.runbook, past.plan.mode),
             verdict: super::runs::state_word(store, &past),
@@ -140,6 +161,7 @@ fn drills(store: &Store, runbook: Option<&str>) -> Result<Vec<Line>, Failure> {
                 client_ms: record.client_ms,
                 id: row.id,
                 estate: row.estate,
+                runbook: row.runbook,
             });
         }
     }

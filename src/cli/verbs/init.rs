@@ -12,7 +12,7 @@ use crate::actions::database::postgres::discovery::{self, Discovered};
 use crate::actions::ssh::Hosts;
 use crate::base::name::{HostName, ServiceName, SiteName};
 use crate::base::place::Source;
-use crate::cli::args::{Common, InitArgs};
+use crate::cli::args::{Common, ESTATE, InitArgs, ROLE};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::{problems, prompt, session};
@@ -30,9 +30,23 @@ pub async fn run(common: &Common, said: &InitArgs) -> Result<Exit, Failure> {
     let answered = draft.clone();
     let written = found(common, path, &mut draft, said).await;
     // Whoever answered need not answer again when the servers could not be looked at.
-    let servers = written.map_err(|failure| failure.hint(format!("with the same answers: {}", answered.command())))?;
+    let again = || format!("with the same answers: {}", answered.command(&more(path, said)));
+    let servers = written.map_err(|failure| failure.hint(again()))?;
     tell(path, &draft, &servers);
     Ok(Exit::Done)
+}
+
+/// What was said beside the answers, as flags.
+fn more(path: &Path, said: &InitArgs) -> Vec<(&'static str, String)> {
+    let mut more: Vec<(&'static str, String)> = Vec::new();
+    if said.role != ROLE {
+        more.push(("--role", said.role.clone()));
+    }
+    more.extend(said.data_dir.iter().map(|text| ("--data-dir", text.clone())));
+    if path != Path::new(ESTATE) {
+        more.push(("--estate", path.display().to_string()));
+    }
+    more
 }
 
 /// Looks, and writes what was found.

@@ -8,6 +8,7 @@ mod draft;
 pub mod drill;
 pub mod history;
 pub mod init;
+pub mod man;
 pub mod plan;
 pub mod prepare;
 pub mod report;

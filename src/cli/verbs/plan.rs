@@ -144,11 +144,23 @@ impl Saved {
         order
     }
 
+    /// The command that makes such a plan anew.
+    fn command(&self) -> String {
+        let mut command = format!("switchback plan {}", self.plan.runbook);
+        for (name, value) in &self.plan.inputs {
+            command.push_str(&match name.as_str() {
+                "to" | "from" => format!(" --{name} {value}"),
+                _ => format!(" --input {name}={value}"),
+            });
+        }
+        format!("{command} --mode {} --out FILE", self.plan.mode)
+    }
+
     /// Refuses when the inputs, or what was seen, are no longer what they were.
     pub fn still_fits(&self, plan: &Plan, rehearsal: &Rehearsal) -> Result<(), Failure> {
         let stale = |what: &str| {
             Failure::new(Exit::PlanStale, format!("the saved plan no longer matches: {what}"))
-                .hint(format!("look again: switchback plan {}", plan.runbook))
+                .hint(format!("look again, and save what is seen: {}", self.command()))
         };
         if plan.estate_digest != self.plan.estate_digest {
             return Err(stale("the estate was edited since"));

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::actions::database::port::{Adapter, Need, Role};
+use crate::base::closest::did_you_mean;
 use crate::base::name::{ServiceName, SiteName};
 use crate::cli::args::{Common, Format};
 use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
-use crate::cli::session;
 use crate::cli::view::json;
+use crate::cli::{prompt, session};
 use crate::engine::action::Touch;
 
 /// Shows what is needed, or makes it.
@@ -19,7 +20,9 @@ pub async fn run(common: &Common, service: Option<&str>, apply: bool) -> Result<
     if let Some(name) = service
         && !estate.services.contains_key(name)
     {
-        return Err(Failure::new(Exit::Usage, format!("the estate has no service `{name}`")));
+        let known = || estate.services.keys().map(ServiceName::as_str);
+        let (slip, all) = (did_you_mean(name, known()), known().collect::<Vec<_>>().join(", "));
+        return Err(Failure::new(Exit::Usage, format!("the estate has no service `{name}`{slip}; there are {all}")));
     }
     let workshop = session::workshop(&estate, &session::bare_context("prepare"))?;
     let mut missing = 0;
@@ -36,11 +39,21 @@ pub async fn run(common: &Common, service: Option<&str>, apply: bool) -> Result<
         show(common, name, &site, &needs, apply);
     }
     if missing == 0 || apply {
+        tell(common, missing);
         return Ok(Exit::Done);
     }
     Err(Failure::new(Exit::Refused, format!("{missing} of these are missing; nothing was changed"))
         .hint("let Switchback make them, as the database's superuser over SSH: switchback prepare --apply")
         .hint("or run them yourself"))
+}
+
+/// What came of it, beside the statements: those can be piped into a client.
+fn tell(common: &Common, made: usize) {
+    if common.format == Format::Human {
+        let paint = crate::cli::paint(common, true);
+        let what = if made == 0 { "nothing is missing".to_owned() } else { format!("made what was missing: {made}") };
+        prompt::tell(&format!("{} {what}\n  {} switchback status", paint.good("✓"), paint.good("→")));
+    }
 }
 
 /// The site that takes writes: what is made there reaches the others by replication.

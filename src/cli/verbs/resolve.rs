@@ -20,7 +20,15 @@ pub fn run(common: &Common, run: &str, step: &str, verdict: ResolveAs, reason: &
             .hint(format!("switchback show {}", past.row.id)));
     };
     let stage = past.state.steps.get(index).map(|record| record.stage.clone());
-    if !matches!(stage, Some(Stage::Failed { .. } | Stage::InDoubt { .. } | Stage::Acting)) {
+    let undoing = past.state.steps.get(index).is_some_and(|record| record.undo.is_stuck());
+    if undoing && verdict != ResolveAs::NotDone {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{step}` could not be taken back; what can be said of it is that you took it back by hand"),
+        )
+        .hint(format!("switchback resolve {} {step} --as not-done --reason \"…\"", past.row.id)));
+    }
+    if !undoing && !matches!(stage, Some(Stage::Failed { .. } | Stage::InDoubt { .. } | Stage::Acting)) {
         return Err(Failure::new(
             Exit::Usage,
             format!("`{step}` is neither in doubt nor failed; there is nothing to resolve"),
@@ -49,7 +57,8 @@ pub fn run(common: &Common, run: &str, step: &str, verdict: ResolveAs, reason: &
     }
     let id = past.row.id;
     writer.release()?;
-    session::say(&format!("`{step}` of run {id} is settled; go on with: switchback resume {id}"));
+    let next = if undoing { "rollback" } else { "resume" };
+    session::say(&format!("`{step}` of run {id} is settled; go on with: switchback {next} {id}"));
     Ok(Exit::Done)
 }
 

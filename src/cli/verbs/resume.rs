@@ -57,7 +57,10 @@ pub async fn run(
         }
     };
     let taken_from = held.taken_from.clone();
+    // Somebody may be without service meanwhile: where there is no room to set aside, it is tried without.
+    let reserve = store.set_aside(&prepared.estate.name).ok();
     let mut writer = store.continue_run(held, wall_ms)?;
+    writer.keep(reserve);
     let clock = SystemClock::new();
     let id = past.row.id.clone();
     let mut state = past.state.clone();

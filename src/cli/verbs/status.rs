@@ -17,7 +17,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit::Exit;
 use crate::cli::view::{json, words};
 use crate::cli::wire::Workshop;
-use crate::cli::{last_seen, past, session};
+use crate::cli::{last_seen, past, present, session};
 use crate::engine::action::ActionError;
 use crate::estate::Estate;
 
@@ -116,20 +116,44 @@ fn print_human(common: &Common, estate: &Estate, rows: &[Row], entrances: &[summ
                     Role::Standby => paint.odd("○"),
                     Role::Down => paint.bad("✗"),
                 };
-                (mark, standing.summary.clone())
+                let members = rows.iter().filter(|other| other.service == row.service);
+                let behind = present::behind(standing, members.filter_map(|other| other.standing.as_ref().ok()));
+                (mark, format!("{}{behind}", standing.summary))
             }
             Err(error) => (paint.bad("?"), error.message.clone()),
         };
         let line = format!("{mark} {} at {}: {text}{}", row.service, row.site, fence_words(row));
         session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
     }
+    for service in without_primary(rows) {
+        let line = format!("✗ no member of `{service}` is seen to take writes");
+        session::say(&format!("  {}", paint.bad(&words::lay_out(&line, paint.width, 4))));
+    }
     for line in role_changes(rows) {
         session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
     }
     for entrance in entrances {
-        let line = format!("→ {}", entrance.sentence);
+        let line = format!("→ {}{}", entrance.sentence, astray(estate, rows, entrance));
         session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
     }
+}
+
+/// The services that take writes nowhere, as far as is seen.
+fn without_primary(rows: &[Row]) -> Vec<&ServiceName> {
+    let takes = |row: &Row| row.standing.as_ref().is_ok_and(|standing| standing.role == Role::Primary);
+    let mut services: Vec<&ServiceName> = rows.iter().map(|row| &row.service).collect();
+    services.dedup();
+    services.retain(|service| !rows.iter().any(|row| row.service == **service && takes(row)));
+    services
+}
+
+/// A word where an entrance leads users to a site at which what they need takes no writes, and another does.
+fn astray(estate: &Estate, rows: &[Row], entrance: &summary::EntranceSummary) -> String {
+    let [site] = entrance.sites.as_slice() else { return String::new() };
+    let needs = estate.entrances.get(&entrance.name).map(|known| known.needs.as_slice()).unwrap_or_default();
+    let leads = |row: &&Row| row.standing.as_ref().is_ok_and(|standing| standing.role == Role::Primary);
+    let elsewhere = rows.iter().filter(|row| needs.contains(&row.service)).filter(leads).find(|row| row.site != *site);
+    elsewhere.map_or_else(String::new, |row| format!(", and `{}` takes writes at {}", row.service, row.site))
 }
 
 /// The last role change of each service; two of them where the members know of different ones.
@@ -157,7 +181,10 @@ fn fence_words(row: &Row) -> String {
     match &row.fence {
         _ if at_rest => String::new(),
         Ok(Fence::Proven(evidence)) => format!("; fenced: {}", evidence.summary),
-        Ok(Fence::Open(evidence)) => format!("; NOT fenced: {}", evidence.summary),
+        // What a fence would make of it stands behind the arrow.
+        Ok(Fence::Open(evidence)) => {
+            format!("; NOT fenced: {}", evidence.summary.split(" → ").next().unwrap_or_default())
+        }
         Ok(Fence::Unproven(evidence)) => format!("; not proven to be fenced: {}", evidence.summary),
         Ok(Fence::Unprovable(why)) => format!("; not proven to be fenced: {why}"),
         Err(error) => format!("; whether it is fenced cannot be seen: {error}"),
@@ -170,6 +197,9 @@ fn print_runs(common: &Common, estate: &Estate) -> Result<(), Failure> {
     if let Some(past) = past::unfinished_run(&store, &estate.name)? {
         let state = super::runs::state_word(&store, &past);
         session::say(&format!("  run {} ({}) is unfinished: {state}", past.row.id, past.plan.title));
+        if !state.starts_with("running") {
+            session::say(&format!("    switchback resume {0}, or switchback rollback {0}", past.row.id));
+        }
     }
     if let Some(holder) = store.lock_holder(&estate.name, wall_ms())? {
         session::say(&format!("  locked by run {} of {}, pid {}", holder.run, holder.owner.operator, holder.owner.pid));

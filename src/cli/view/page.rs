@@ -10,7 +10,7 @@ use crate::cli::experience::{CriticalPath, Experience};
 use crate::engine::plan::{Plan, PlanPhase};
 use crate::engine::rehearsal::{Foreseen, Rehearsal};
 use crate::runbook::bound::Mode;
-use crate::runbook::signature::Undo;
+use crate::runbook::signature::{FactKind, Undo};
 
 /// How many characters of a digest are shown: enough to tell two apart by eye.
 const DIGEST_CHARS: usize = 12;
@@ -126,8 +126,11 @@ impl Page<'_> {
     }
 
     fn time(&self) -> String {
+        let stops = self.plan.steps.iter().any(|step| step.gives.iter().any(|fact| fact.kind == FactKind::Fenced));
         let most = match (self.plan.mode, self.plan.outage_max_ms, self.plan.rto_ms) {
-            (Mode::Planned, Some(most), _) => format!("; after {} without writes it goes back by itself", spoken(most)),
+            (Mode::Planned, Some(most), _) if stops => {
+                format!("; after {} without writes it goes back by itself", spoken(most))
+            }
             (Mode::Emergency, _, Some(most)) => format!("; the objective is {}", spoken(most)),
             _ => String::new(),
         };
@@ -160,6 +163,10 @@ impl Page<'_> {
             .map(|(step, _)| step.id.as_str())
             .collect();
         back.reverse();
+        if back.is_empty() && plan.mode == Mode::Planned {
+            return "nothing of it would have to be taken back; what fails is gone on with by `switchback resume`"
+                .to_owned();
+        }
         let ends = plan.steps.iter().any(|step| step.undo == Undo::Impossible);
         let before = if ends { "until the point of no return " } else { "" };
         let what = if back.is_empty() {

@@ -2,6 +2,7 @@
 
 use switchback::engine::action::{ActionError, Applied, Evidence, Fault, Observed};
 use switchback::engine::event::{Event, Resolution, What};
+use switchback::engine::machine::{self, Directive};
 use switchback::engine::state::{BackOut, How, RunState, Stage, UndoStage};
 use switchback::runbook::bound::Mode;
 
@@ -130,4 +131,51 @@ fn an_undo_that_is_resumed_late_has_its_whole_time_again() {
         state.fold(&plan, &event).expect("it follows");
     }
     assert!(matches!(state.steps[0].undo, UndoStage::Again { .. }), "{:?}", state.steps[0].undo);
+}
+
+#[test]
+fn what_was_taken_back_by_hand_is_settled_by_a_persons_word() {
+    let plan = plan(Mode::Planned);
+    for stage in stages() {
+        let mut state = RunState::new(&plan);
+        state.back_out = Some(BackOut { reason: "why".to_owned(), wave: None, leg: 0 });
+        state.steps[0].stage = stage.clone();
+        state.steps[0].attempts = 1;
+        state.steps[0].undo = UndoStage::GaveUp { why: "there is no undo".to_owned() };
+        let what =
+            What::Resolved { step: 0, verdict: Resolution::NotDone, reason: "I did".to_owned(), by: "p".to_owned() };
+        let event = Event { seq: 0, at: jiff::Timestamp::UNIX_EPOCH, elapsed_ms: 0, what };
+        state.fold(&plan, &event).expect("it follows");
+        assert_eq!((&state.steps[0].undo, &state.steps[0].stage), (&UndoStage::Undone, &stage));
+        assert!(!state.steps[0].has_touched());
+        assert!(state.steps[0].evidence.summary.contains("I did"));
+    }
+}
+
+/// A command that fails at once is not carried out a hundred times in its minutes.
+#[test]
+fn an_act_that_fails_again_and_again_is_tried_after_a_pause() {
+    let plan = plan(Mode::Planned);
+    let mut state = RunState::new(&plan);
+    let mut tries = Vec::new();
+    let mut at_ms = 0;
+    let put = |state: &mut RunState, at_ms: u64, what: What| {
+        let event = Event { seq: state.next_seq(), at: jiff::Timestamp::UNIX_EPOCH, elapsed_ms: at_ms, what };
+        state.fold(&plan, &event).expect("it follows");
+    };
+    while at_ms < plan.steps[0].within_ms && tries.len() < 1_000 {
+        let Some(Directive::Observe { not_before_ms, .. }) = machine::next(&plan, &state).into_iter().next() else {
+            break;
+        };
+        at_ms = at_ms.max(not_before_ms);
+        put(&mut state, at_ms, What::Looked { step: 0, observed: Observed::Pending(Evidence::new("not so")) });
+        let Some(Directive::Apply { attempt, .. }) = machine::next(&plan, &state).into_iter().next() else { break };
+        tries.push(at_ms);
+        put(&mut state, at_ms, What::Intended { step: 0, attempt });
+        let error = ActionError::new(Fault::Transient, "no");
+        put(&mut state, at_ms, What::ActFailed { step: 0, attempt, error });
+    }
+    assert!(tries.len() > 3 && tries[2] < 100, "the first tries are quick: {tries:?}");
+    let within_s = usize::try_from(plan.steps[0].within_ms / 1_000).expect("seconds");
+    assert!(tries.len() < 15 + within_s, "{} tries in {within_s} s", tries.len());
 }

@@ -225,11 +225,14 @@ fn a_failure_and_a_refusal_of_the_receiver_are_told() {
          odd: {{events: [failed], webhook: {{url: \"http://127.0.0.1:{}/\"}}}}\n",
         webhook.port, refuses.port
     ));
-    // Nobody is there to be asked, so nothing is begun; and whoever waits for an answer would be told.
-    let (code, _, stderr) = desk.run(&with(&[]));
+    // What only a person can do, and nobody is there.
+    let asks = "runbook: ask\nformat: 1\ntitle: Ask\nmodes: [planned]\nphases:\n  - phase: ask\n    title: A person says\n    \
+                steps:\n      - {id: fine, do: {human.ask: {question: Is it fine?}}}\n";
+    std::fs::write(desk.path("runbooks/ask.yaml"), asks).expect("written");
+    let (code, _, stderr) = desk.run(&["run", "ask"]);
     assert_eq!(code, 9, "{stderr}");
     let events: Vec<Value> = webhook.heard().into_iter().map(|one| one.json["event"].clone()).collect();
-    assert_eq!(events, ["started", "failed"]);
+    assert_eq!((&events[0], events.last()), (&"started".into(), Some(&"failed".into())), "{events:?}");
     assert!(stderr.contains("odd (webhook) of `failed`: it answers 404"), "{stderr}");
     assert_eq!(refuses.heard().len(), 1, "a refusal is final");
 }

@@ -35,12 +35,15 @@ fn a_program_carries_out_a_whole_run_from_json_alone() {
     assert_eq!((&summary["blocked"], &summary["from"]), (&0.into(), &"dallas".into()), "{summary}");
     let (junit, metrics) = (lab.state.path().join("junit.xml"), lab.state.path().join("run.prom"));
     let order = ["failover", "--to", "nuremberg", "--format", "json"];
-    // Without an answer beforehand it stops at the question, and says so in JSON; then it is taken back.
-    let declined = lines(&lab.exits(&order, 5).stdout);
+    // Without an answer beforehand it is not even begun, and the last line says what answers.
+    let declined = lines(&lab.exits(&order, 9).stdout);
     assert!(declined.iter().all(|line| validator.is_valid(line)), "{declined:#?}");
-    let run = declined[0]["run"].as_str().expect("a run").to_owned();
-    let back = lines(&lab.exits(&["rollback", &run, "--format", "json"], 6).stdout);
-    assert!(back.iter().all(|line| validator.is_valid(line)), "{back:#?}");
+    let said = declined.last().expect("a failure").to_string();
+    assert!(said.contains("switchback/failure/1") && said.contains("what answers it: --yes"), "{said}");
+    assert_eq!(lab.ok(&["runs"]).stdout.lines().filter(|line| line.contains("Fail over")).count(), 0);
+    let unread = lines(&lab.exits(&["failover", "--too", "nuremberg", "--format", "json"], 2).stdout);
+    assert_eq!((&unread[0]["exit"], validator.is_valid(&unread[0])), (&2.into(), true), "{unread:#?}");
+    a_stopped_run_is_taken_back_by_json(&lab, &validator);
     let mut all = order.to_vec();
     let files = ["--junit", junit.to_str().expect("a path"), "--metrics", metrics.to_str().expect("a path")];
     all.extend(["--yes"]);
@@ -67,6 +70,26 @@ fn a_program_carries_out_a_whole_run_from_json_alone() {
     let outage = gauge(&metrics, "switchback_run_recovery_time_seconds", "runbook=\"failover\"").expect("an outage");
     assert!((outage * 1_000.0 - end["outage_ms"].as_f64().expect("an outage")).abs() < 1.0, "{outage} {end}");
     the_report_says_it_all(&lab, planned.len());
+}
+
+/// One that is interrupted after its first act, and taken back.
+fn a_stopped_run_is_taken_back_by_json(lab: &Lab, validator: &jsonschema::Validator) {
+    let order = ["failover", "--to", "nuremberg", "--format", "json", "--yes"];
+    let mut child = lab.command(&order).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("switchback runs");
+    let events = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut run = String::new();
+    for line in std::io::BufRead::lines(events).map_while(Result::ok) {
+        let event: Value = serde_json::from_str(&line).expect("JSON");
+        assert!(validator.is_valid(&event), "{event:#}");
+        if event["event"] == "intended" && event["step_id"] == "prepare/checkpoint/orders" {
+            event["run"].as_str().expect("a run").clone_into(&mut run);
+            let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+            assert!(sent.success());
+        }
+    }
+    assert_eq!(child.wait().expect("ended").code(), Some(130));
+    let back = lines(&lab.exits(&["rollback", &run, "--format", "json"], 6).stdout);
+    assert!(back.iter().all(|line| validator.is_valid(line)), "{back:#?}");
 }
 
 fn the_report_says_it_all(lab: &Lab, steps: usize) {

@@ -1,13 +1,9 @@
 //! The newcomer's path: from nothing but two servers to a first plan.
 
-use std::io::{Read, Write};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-use pty_process::blocking::Pty;
 
 use crate::lab::{Lab, lab};
+use crate::person::Person;
 
 /// The program in a folder of its own, without the lab's estate.
 fn at(folder: &std::path::Path, arguments: &[&str]) -> (i32, String) {
@@ -81,63 +77,6 @@ fn from_init_to_a_first_plan() {
     let again = std::fs::read_to_string(folder.path().join("switchback.yaml")).expect("the estate");
     assert_eq!(again, written);
     assert!(lab(&["status"]).contains("a-db"), "the lab stands");
-}
-
-/// A person at a terminal of 80 columns.
-struct Person {
-    pty: Arc<Pty>,
-    seen: Arc<Mutex<String>>,
-    child: std::process::Child,
-}
-
-impl Person {
-    fn sits_down(folder: &std::path::Path, arguments: &[&str]) -> Self {
-        let (pty, pts) = pty_process::blocking::open().expect("a terminal");
-        pty.resize(pty_process::Size::new(40, 80)).expect("its size");
-        let child = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_switchback"))
-            .args(arguments)
-            .current_dir(folder)
-            .env_remove("SWITCHBACK_ESTATE")
-            .env("SWITCHBACK_STATE", folder.join("state"))
-            .env("TERM", "xterm-256color")
-            .env("NO_COLOR", "1")
-            .spawn(pts)
-            .expect("switchback runs");
-        let (pty, seen) = (Arc::new(pty), Arc::new(Mutex::new(String::new())));
-        let (reads, keeps) = (Arc::clone(&pty), Arc::clone(&seen));
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count) = (&*reads).read(&mut bytes) {
-                let Some(bytes) = bytes.get(..count).filter(|_| count > 0) else { return };
-                keeps.lock().expect("unpoisoned").push_str(&String::from_utf8_lossy(bytes));
-            }
-        });
-        Self { pty, seen, child }
-    }
-
-    /// Waits for a question that was not asked before, and answers it.
-    fn answers(&self, question: &str, answer: &str) {
-        let began = Instant::now();
-        loop {
-            {
-                let mut seen = self.seen.lock().expect("unpoisoned");
-                if let Some(at) = seen.find(question) {
-                    *seen = seen.split_off(at + question.len());
-                    break;
-                }
-                assert!(began.elapsed() < Duration::from_secs(60), "`{question}` is not asked: {seen}");
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        (&*self.pty).write_all(format!("{answer}\n").as_bytes()).expect("typed");
-    }
-
-    fn ends(mut self) -> (Option<i32>, String) {
-        let status = self.child.wait().expect("ended");
-        std::thread::sleep(Duration::from_millis(200));
-        let seen = self.seen.lock().expect("unpoisoned").clone();
-        (status.code(), seen)
-    }
 }
 
 /// The path of the README, with the questions answered by a person who makes a slip or two.

@@ -9,6 +9,7 @@
 #![expect(clippy::zombie_processes, reason = "a test that fails ends with all that it began")]
 
 mod accounts;
+mod asked;
 mod bad_days;
 mod both;
 mod browser;
@@ -28,6 +29,7 @@ mod mariadb;
 mod mariadb_deaths;
 mod notices;
 mod operators;
+mod person;
 mod random_kills;
 mod resizing;
 mod round_trips;

@@ -118,6 +118,28 @@ fn a_run_that_is_stopped_in_the_middle_of_its_fence_is_taken_over_and_makes_no_f
     }
 }
 
+/// Whoever stops a run in its outage is told first that nobody can write, or that not all are led to who serves.
+#[test]
+fn who_stops_a_run_in_its_outage_is_told_that_first() {
+    let lab = Lab::fresh();
+    let mut child = lab.command(&THERE).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("switchback runs");
+    let mut said = String::new();
+    for line in BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok) {
+        if line.starts_with("fence.1 (F1)") {
+            signal(&child, "INT");
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    assert_eq!(child.wait().expect("ended").code(), Some(130), "{said}");
+    let (_, end) = said.split_once("interrupted: stopped on request").unwrap_or_else(|| panic!("{said}"));
+    let first = end.lines().nth(1).unwrap_or_default().trim();
+    let urgent = ["USERS CANNOT WRITE to `orders`, for ", "NOT ALL USERS ARE LED to nuremberg"];
+    assert!(urgent.iter().any(|word| first.starts_with(word)), "{first}\n{said}");
+    lab.ok(&["resume", "--yes"]);
+    lab.is_at_rest("b-db", "a-db");
+}
+
 #[test]
 fn a_run_that_slept_and_was_not_taken_over_is_part_way_and_goes_on() {
     let mut lab = Lab::fresh();
@@ -150,6 +172,8 @@ fn one_ctrl_c_finishes_the_step_and_two_stop_at_once() {
         assert_eq!(said.code, 130, "{times}: {}", said.stderr);
         let runs = lab.ok(&["runs"]);
         assert!(runs.stdout.lines().next().is_some_and(|last| last.contains("interrupted")), "{}", runs.stdout);
+        let status = lab.ok(&["status"]).stdout;
+        assert!(status.contains("✗ no member of `orders` is seen to take writes"), "{times}: {status}");
         assert!(began.elapsed() < Duration::from_secs(30), "{times}: {:?}", began.elapsed());
         // Nobody was promoted, and the run is to be gone on with.
         assert_eq!(lab.is_primary("b-db"), Some(false));
