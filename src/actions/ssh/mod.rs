@@ -16,6 +16,7 @@ mod hosts;
 mod on_lab;
 #[cfg(test)]
 mod on_sshd;
+mod pour;
 mod refusal;
 mod remote;
 mod session;
@@ -26,4 +27,5 @@ mod standing;
 
 pub use answer::{OUTPUT_BYTES_MAX, Output};
 pub use hosts::Hosts;
+pub use pour::{End, pour};
 pub use remote::{As, LookScript, RemoteHost, TouchScript};

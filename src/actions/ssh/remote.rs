@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openssh::{Session, Stdio};
-use tokio::sync::Semaphore;
+use openssh::{Command, Session, Stdio};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::answer::{Ending, Output, ending, read_all};
 use super::hosts::ControlFolder;
@@ -54,9 +54,17 @@ const AT_ONCE: usize = 8;
 /// How much longer than the host we wait for its answer.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// What a command by itself reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    Nothing,
+    /// What we send it.
+    Poured,
+}
+
 /// Whether an answer that is lost leaves anything in doubt.
 #[derive(Debug, Clone, Copy)]
-enum Hand<'a> {
+pub(super) enum Hand<'a> {
     Looks,
     Touches(&'a Touch),
 }
@@ -154,10 +162,7 @@ impl RemoteHost {
         if what.words().iter().any(|word| word.contains('\0')) {
             return Err(ActionError::refused(format!("{}: a word holds a null byte", call.place)));
         }
-        let user = match user {
-            As::User(user) if self.host.user.as_deref() != Some(user) => user,
-            As::User(_) | As::Login => "",
-        };
+        let user = self.other(user);
         let _place = self.places.acquire().await;
         match self.shell(user).await? {
             Some(shell) => match self.tell(shell, &call).await? {
@@ -228,12 +233,7 @@ impl RemoteHost {
     }
 
     async fn alone(&self, session: &Arc<Session>, call: &Call<'_>, user: &str) -> Result<Output, ActionError> {
-        let seconds = call.limit.as_secs().max(1).to_string();
-        let sudo = if self.host.sudo { "yes" } else { "no" };
-        let mut command = session.command("sh");
-        command.args(["-c", FRAME, "frame", &seconds, user, sudo]);
-        command.args(call.what.words());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = self.framed(session, call, user, Input::Nothing);
         if let Hand::Touches(touch) = call.hand {
             touch.check().await?;
         }
@@ -249,7 +249,50 @@ impl RemoteHost {
         let (stdout, stderr) = futures::join!(read_all(stdout, false), read_all(stderr, true));
         // How it ended is in the frame's last words; the status that comes through the session says less.
         drop(child);
-        let (ending, stderr) = ending(&stderr);
+        self.told(session, call, user, stdout, &stderr).await
+    }
+
+    /// The user that we have to become; empty where we are.
+    pub(super) fn other<'a>(&self, user: As<'a>) -> &'a str {
+        match user {
+            As::User(user) if self.host.user.as_deref() != Some(user) => user,
+            As::User(_) | As::Login => "",
+        }
+    }
+
+    /// A place among those that may speak at once, and the session.
+    pub(super) async fn ready(&self) -> Result<(Option<SemaphorePermit<'_>>, Arc<Session>), ActionError> {
+        let place = self.places.acquire().await.ok();
+        // A shell that stands idle has a channel, too.
+        self.shells.at_most(self.places.available_permits());
+        Ok((place, self.slot.session().await?))
+    }
+
+    /// A command by itself in its frame, its outputs piped to us.
+    pub(super) fn framed<'s>(&self, session: &'s Session, call: &Call<'_>, user: &str, input: Input) -> Command<'s> {
+        let seconds = call.limit.as_secs().max(1).to_string();
+        let sudo = if self.host.sudo { "yes" } else { "no" };
+        let (word, stdin) = match input {
+            Input::Nothing => ("nothing", Stdio::null()),
+            Input::Poured => ("poured", Stdio::piped()),
+        };
+        let mut command = session.command("sh");
+        command.args(["-c", FRAME, "frame", &seconds, user, sudo, word]);
+        command.args(call.what.words());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// How a command by itself ended, by the frame's last words.
+    pub(super) async fn told(
+        &self,
+        session: &Arc<Session>,
+        call: &Call<'_>,
+        user: &str,
+        stdout: String,
+        stderr: &str,
+    ) -> Result<Output, ActionError> {
+        let (ending, stderr) = ending(stderr);
         match ending {
             Ending::Ended(code) => call.ended(Output { code, stdout, stderr }),
             Ending::Unknown => {
@@ -261,7 +304,7 @@ impl RemoteHost {
     }
 
     /// What did not answer, or was lost, is not used again.
-    async fn forget(&self, session: &Arc<Session>) {
+    pub(super) async fn forget(&self, session: &Arc<Session>) {
         self.shells.forget(session);
         self.slot.forget(session).await;
     }
@@ -280,12 +323,12 @@ impl RemoteHost {
 }
 
 /// One command, and how its ends are told.
-struct Call<'a> {
+pub(super) struct Call<'a> {
     /// Host and command, as messages begin.
-    place: String,
-    what: What<'a>,
-    limit: Duration,
-    hand: Hand<'a>,
+    pub(super) place: String,
+    pub(super) what: What<'a>,
+    pub(super) limit: Duration,
+    pub(super) hand: Hand<'a>,
 }
 
 impl Call<'_> {
@@ -307,7 +350,7 @@ impl Call<'_> {
     }
 
     /// The command was perhaps not begun: the session died as we spoke to it.
-    fn not_begun(&self, error: &openssh::Error) -> ActionError {
+    pub(super) fn not_begun(&self, error: &openssh::Error) -> ActionError {
         let fault = match error {
             // The session was seen alive a moment ago, so the request may have got through.
             openssh::Error::Disconnected | openssh::Error::ChildIo(_) => self.unless_touched(Fault::Transient),

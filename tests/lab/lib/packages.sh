@@ -2,7 +2,7 @@
 # Debian's packages: what is needed, and installing it without leaving a service running.
 
 packages=(postgresql openssh-server openssh-client pdns-server pdns-backend-sqlite3 bind9 bind9-utils
-    bind9-dnsutils curl mariadb-server nginx-light sqlite3 openssl iproute2 util-linux procps tini tmux)
+    bind9-dnsutils curl mariadb-server mariadb-backup nginx-light sqlite3 openssl iproute2 util-linux procps tini tmux)
 # Packages that bring a service, with the name that init knows it by.
 service_of=("postgresql:postgresql" "openssh-server:ssh" "pdns-server:pdns" "bind9:named" "mariadb-server:mariadb"
     "nginx-light:nginx" "repmgr-common:repmgrd")

@@ -1,5 +1,7 @@
 //! MariaDB: the same procedures as for PostgreSQL, on a server of another kind.
 
+mod copies;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -48,6 +50,14 @@ fn saved_sql(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Carries an account out where users are now.
+fn replay(file: &Path) {
+    let lab_program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lab");
+    let mut replay = Command::new(lab_program);
+    replay.args(["mariadb", "b-db"]).stdin(Stdio::from(std::fs::File::open(file).expect("readable")));
+    assert!(replay.status().expect("the lab's command runs").success(), "{} cannot be replayed", file.display());
+}
+
 fn ids(lab_: &Lab, host: &str) -> BTreeSet<u64> {
     lab_.mariadb(host, "select id from wiki.orders").lines().map(|line| line.parse().expect("an id")).collect()
 }
@@ -83,10 +93,7 @@ fn what_a_killed_mariadb_had_not_sent_is_accounted_for_and_can_be_replayed() {
     // was lost with the server may be among it.
     let files = saved_sql(&lab_.estate.with_file_name("a-db").join("mariadb"));
     assert_eq!(files.len(), 1, "{files:?}");
-    let lab_program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/lab");
-    let mut replay = Command::new(lab_program);
-    replay.args(["mariadb", "b-db"]).stdin(Stdio::from(std::fs::File::open(&files[0]).expect("readable")));
-    assert!(replay.status().expect("the lab's command runs").success(), "{} cannot be replayed", files[0].display());
+    replay(&files[0]);
     let back: BTreeSet<u64> = ids(&lab_, "b-db").difference(&survived).copied().collect();
     let lost: Vec<&u64> = missing.difference(&back).collect();
     let more: Vec<&u64> = back.difference(&missing).collect();

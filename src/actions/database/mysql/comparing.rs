@@ -71,44 +71,64 @@ pub async fn part(member: &Member, leader: &Member, table: &Table, from: Option<
     let (here, there) = (here?, there?);
     let shape = shape(&there, table).await?;
     let next = shape.next(&there, from).await?;
-    let query = shape.sum(from, next.as_deref());
-    let mut unchanged = 0;
-    let mut last: Option<Sum> = None;
-    let mut equal = None;
-    for _ in 0..TRIES {
-        let now = summed(&there, &query).await?;
-        unchanged = if last.as_ref() == Some(&now) { unchanged + 1 } else { 0 };
-        let position = leader.server().await?.position;
-        here.look(here.words().wait, &[&position, CATCH_UP_SECONDS], SQL_MAX * 2).await?;
-        let own = summed(&here, &query).await?;
-        last = Some(now.clone());
-        if own == now {
-            equal = Some(Same::Equal);
-            break;
-        }
-        if unchanged >= 2 {
-            equal = Some(Same::Differs(format!(
-                "{} {} ({} rows at {}, {} at {})",
-                table.name,
-                Shape::place(from, next.as_deref()),
-                own.rows,
-                member.name(),
-                now.rows,
-                leader.name()
-            )));
-            break;
-        }
+    let pair = Pair { member, leader, here: &here, there: &there };
+    let (mut same, mut sum) = pair.compared(&shape, table, from, next.as_deref()).await?;
+    // New rows at the end of a table are the usual reason: what was there a moment ago stands still.
+    if matches!(same, Same::Changing(_))
+        && next.is_none()
+        && let Some(end) = shape.end(&there, from).await?
+    {
+        (same, sum) = pair.compared(&shape, table, from, Some(&end)).await?;
     }
-    let rows = last.map_or(0, |sum| sum.rows);
+    let rows = sum.rows;
     let done = from.and_then(|from| from.split(' ').next()?.parse::<u64>().ok()).unwrap_or(0) + rows;
     Ok(Part {
-        same: equal
-            .unwrap_or_else(|| Same::Changing(format!("{} {}", table.name, Shape::place(from, next.as_deref())))),
+        same,
         rows,
         // A row's share is not known; rows so far, weighed as if each had a hundred bytes.
         bytes: if next.is_some() { done * 100 } else { table.bytes },
         next: next.map(|next| format!("{done} {next}")),
     })
+}
+
+/// The two, each with a session of its own.
+struct Pair<'a> {
+    member: &'a Member,
+    leader: &'a Member,
+    here: &'a Session,
+    there: &'a Session,
+}
+
+impl Pair<'_> {
+    async fn compared(
+        &self,
+        shape: &Shape,
+        table: &Table,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<(Same, Sum), ActionError> {
+        let query = shape.sum(from, to);
+        let place = || format!("{} {}", table.name, Shape::place(from, to));
+        let mut now = summed(self.there, &query).await?;
+        let mut unchanged = 0;
+        for _ in 0..TRIES {
+            let position = self.leader.server().await?.position;
+            self.here.look(self.here.words().wait, &[&position, CATCH_UP_SECONDS], SQL_MAX * 2).await?;
+            let own = summed(self.here, &query).await?;
+            if own == now {
+                return Ok((Same::Equal, now));
+            }
+            if unchanged >= 2 {
+                let (name, leader) = (self.member.name(), self.leader.name());
+                let rows = format!("({} rows at {name}, {} at {leader})", own.rows, now.rows);
+                return Ok((Same::Differs(format!("{} {rows}", place())), now));
+            }
+            let again = summed(self.there, &query).await?;
+            unchanged = if again == now { unchanged + 1 } else { 0 };
+            now = again;
+        }
+        Ok((Same::Changing(place()), now))
+    }
 }
 
 async fn shape(session: &Session, table: &Table) -> Result<Shape, ActionError> {
@@ -178,6 +198,24 @@ impl Shape {
             self.bounds(from, None),
             self.columns(),
             ROWS_A_PART - 1
+        );
+        let rows = session.look_at(&query, PART_MAX).await?;
+        Ok(rows.text(0, 0).map(str::to_owned))
+    }
+
+    /// The last row there is by now; `None` where the table has no key, or no row.
+    async fn end(&self, session: &Session, from: Option<&str>) -> Result<Option<String>, ActionError> {
+        if self.key.is_empty() {
+            return Ok(None);
+        }
+        let hex: Vec<String> = self.key.iter().map(|(name, _)| format!("hex(concat({name}))")).collect();
+        let last: Vec<String> = self.key.iter().map(|(name, _)| format!("{name} DESC")).collect();
+        let query = format!(
+            "SELECT concat_ws('/', {}) FROM {} WHERE {} ORDER BY {} LIMIT 1",
+            hex.join(", "),
+            self.table,
+            self.bounds(from, None),
+            last.join(", ")
         );
         let rows = session.look_at(&query, PART_MAX).await?;
         Ok(rows.text(0, 0).map(str::to_owned))

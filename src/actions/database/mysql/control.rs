@@ -23,8 +23,16 @@ fn words(argv: &[&str]) -> Vec<String> {
 impl Member {
     /// Starts it, unless it runs.
     pub async fn start(&self, touch: &Touch) -> Result<(), ActionError> {
-        if self.disk().await?.running.is_some() {
+        let disk = self.disk().await?;
+        if disk.running.is_some() {
             return Ok(());
+        }
+        if let Some(why) = disk.unusable {
+            return Err(ActionError::refused(format!(
+                "{}: {} must not be started: {why}",
+                self.name(),
+                self.data_dir()
+            )));
         }
         let argv = match &self.estate.control {
             Control::Systemd { unit } => words(&["systemctl", "start", unit]),

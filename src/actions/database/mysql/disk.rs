@@ -21,6 +21,21 @@ pub struct Disk {
     pub scheduler: bool,
     /// What is being taken back, as it was written down before that began: the position to come to, the transactions.
     pub rewinding: Option<String>,
+    /// Why the data directory must never be started.
+    pub unusable: Option<String>,
+    /// How far a copy has come that is to take its place.
+    pub copying: Option<Copying>,
+}
+
+/// How far a copy has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copying {
+    /// All of it is there, beside the data directory.
+    Received,
+    /// It takes the place of what was there; neither is whole.
+    Exchanging,
+    /// It is in its place, and does not know its position yet.
+    Placed,
 }
 
 /// What the data directory is.
@@ -72,6 +87,15 @@ pub fn parse(text: &str) -> Result<Disk, String> {
             "starts_without_network" => disk.starts_without_network = true,
             "scheduler" => disk.scheduler = is_on(value),
             "rewinding" => disk.rewinding = Some(value.to_owned()).filter(|what| !what.is_empty()),
+            "unusable" => disk.unusable = Some(value.to_owned()),
+            "copying" => {
+                disk.copying = match value {
+                    "received" => Some(Copying::Received),
+                    "exchanging" => Some(Copying::Exchanging),
+                    "placed" => Some(Copying::Placed),
+                    _ => return Err(format!("`{value}` is no state of a copy")),
+                };
+            }
             "role" => disk.role = Some(value.to_owned()),
             "scheduler_before" if !value.is_empty() => disk.scheduler_before = Some(is_on(value)),
             "persisted" => value.clone_into(&mut persisted),
@@ -102,6 +126,11 @@ impl Disk {
     pub fn is_sealed(&self) -> bool {
         self.starts_read_only && self.starts_without_network && !self.scheduler
     }
+
+    /// What the member had of its own is not in its data directory any more; it was saved before, and is kept.
+    pub fn is_replaced(&self) -> bool {
+        matches!(self.copying, Some(Copying::Exchanging | Copying::Placed))
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +148,21 @@ mod tests {
             parse("data=found\nstarts_read_only=yes\nstarts_without_network=yes\n").is_ok_and(|disk| disk.is_sealed())
         );
         assert!(parse("").is_err() && parse("oh").is_err());
+    }
+
+    #[test]
+    fn how_far_a_copy_has_come() {
+        for (said, expected, replaced) in [
+            ("", None, false),
+            ("copying=received\n", Some(Copying::Received), false),
+            ("unusable=a copy began\ncopying=exchanging\n", Some(Copying::Exchanging), true),
+            ("copying=placed\n", Some(Copying::Placed), true),
+        ] {
+            let disk = parse(&format!("data=found\n{said}")).expect("a look");
+            assert_eq!((disk.copying, disk.is_replaced()), (expected, replaced), "{said}");
+            assert_eq!(disk.unusable.is_some(), said.contains("unusable"));
+        }
+        assert!(parse("data=found\ncopying=perhaps\n").is_err());
     }
 
     #[test]

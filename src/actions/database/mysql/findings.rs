@@ -4,13 +4,16 @@ use super::disk::Disk;
 use super::gtid::{self, Gtids};
 use super::member::{Member, Seen};
 use super::server::{Receiving, Server};
-use super::{following, hidden, preparation, versions, way};
+use super::{following, hidden, preparation, semi_sync, versions, way};
 use crate::actions::database::port::{Finding, Severity};
 use crate::engine::action::ActionError;
 use crate::runbook::bound::Mode;
 
 /// Behind by more than this, a planned switch-over would take long.
 const BEHIND_SECONDS_MAX: u64 = 60;
+
+/// What a replica asks for is not, or no longer, in the log of whom it follows.
+const NOT_IN_LOG: u32 = 1236;
 
 struct Findings(Vec<Finding>);
 
@@ -44,6 +47,7 @@ pub async fn look(from: Option<&Member>, to: &Member, mode: Mode) -> Result<Vec<
     of_target(to, &server, mode, &mut findings);
     of_disk(to, &seen, mode, &mut findings);
     let_serve(to, mode, &mut findings).await;
+    of_semi_sync(old.as_ref().filter(|(_, seen)| seen.server.is_ok()).map(|(from, _)| *from), to, &mut findings).await;
     if let Some((from, mut seen)) = old {
         // What came in between the two looks is not errant: the one that writes is asked after the one that follows.
         if seen.server.as_ref().is_ok_and(|old| !server.own.missing_from(&old.own).is_empty()) {
@@ -66,7 +70,11 @@ fn of_target(to: &Member, server: &Server, mode: Mode, findings: &mut Findings) 
         [leader] => {
             let trouble = server.trouble().map_or_else(String::new, |trouble| format!(": {trouble}"));
             if leader.receiving != Receiving::Yes {
-                findings.says(mode, format!("{name} does not receive from {}{trouble}", leader.host));
+                let anew = match leader.receive_error.0 {
+                    NOT_IN_LOG => format!("; `switchback run rejoin --input site={}` makes it anew", to.estate.site),
+                    _ => String::new(),
+                };
+                findings.says(mode, format!("{name} does not receive from {}{trouble}{anew}", leader.host));
             }
             if !leader.applying {
                 findings.blocks(format!("{name} does not apply what it received{trouble}"));
@@ -250,6 +258,24 @@ async fn of_hidden(from: &Member, seen: &Seen, to: &Member, new: &Server, mode: 
             ),
         ),
         Err(error) => findings.warns(format!("where the log of {} begins cannot be seen: {error}", from.name())),
+    }
+}
+
+async fn of_semi_sync(from: Option<&Member>, to: &Member, findings: &mut Findings) {
+    let ask = async |member: &Member| semi_sync::look(&*member.link.session().await?).await;
+    let new = ask(to).await;
+    let old = match from {
+        Some(from) => Some((from.name(), ask(from).await)),
+        None => None,
+    };
+    match (&new, &old) {
+        (Ok(new), None) => findings.0.extend(semi_sync::findings(None, (to.name(), new))),
+        (Ok(new), Some((name, Ok(old)))) => {
+            findings.0.extend(semi_sync::findings(Some((name, old)), (to.name(), new)));
+        }
+        (Err(error), _) | (_, Some((_, Err(error)))) => {
+            findings.warns(format!("whether commits wait for replicas cannot be seen: {error}"));
+        }
     }
 }
 

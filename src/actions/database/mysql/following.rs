@@ -7,7 +7,7 @@ use super::live::Session;
 use super::member::{Member, StartsAs};
 use super::server::{self, Receiving};
 use super::versions::Words;
-use super::{read_lock, rewinding, way};
+use super::{copying, read_lock, rewinding, way};
 use crate::actions::database::port::{By, Way};
 use crate::base::secret::Secret;
 use crate::engine::action::{ActionError, Evidence, Touch};
@@ -20,7 +20,8 @@ const STREAM_MAX: Duration = Duration::from_secs(60);
 const HOPELESS: [u32; 4] = [1044, 1045, 1130, 1698];
 const POLL: Duration = Duration::from_millis(10);
 
-/// How often the way is looked at again: a server that did not run is started first, what only it has is taken back.
+/// How often the way is looked at again: a server that did not run is started first, what only it has is taken back, or
+/// all of it is copied anew.
 const ROUNDS: u32 = 4;
 
 /// Makes `member` follow `leader` in this way, until it is seen to replicate.
@@ -32,7 +33,11 @@ pub async fn follow(member: &Member, leader: &Member, way: &Way, touch: &Touch) 
         match &way {
             Way::Already(evidence) => return Ok(evidence.clone()),
             Way::Blocked(why) => return Err(ActionError::refused(why.clone())),
-            Way::Copy(evidence) => return Err(ActionError::refused(evidence.summary.clone())),
+            Way::Copy(evidence) => {
+                how = "copied anew";
+                why.get_or_insert(evidence.summary.clone());
+                Box::pin(copying::copy(member, leader, touch)).await?;
+            }
             Way::Rewind(evidence) => {
                 how = "taken back to where the two parted";
                 why.get_or_insert(evidence.summary.clone());

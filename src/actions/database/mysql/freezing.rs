@@ -12,6 +12,7 @@ use super::gtid::Gtids;
 use super::live::{LookSql, Session};
 use super::member::{Member, StartsAs};
 use super::read_lock::{self, Held, NO_SUCH_SESSION};
+use super::semi_sync;
 use super::server::{self, Server};
 use crate::engine::action::{ActionError, Evidence, Fault, Touch};
 use crate::runbook::bound::Mode;
@@ -218,6 +219,15 @@ async fn stands_still(member: &Member, session: &Session) -> Result<Gtids, Actio
 /// Names the tables that somebody has locked, where that is why a lock was not to be had.
 async fn who_held_it_up(member: &Member, error: ActionError) -> ActionError {
     let Ok(session) = member.link.apart().await else { return error };
+    if let Some(waiting) = semi_sync::look(&session).await.ok().and_then(|semi_sync| semi_sync.holds_up()) {
+        session.end().await;
+        let sentence = format!(
+            "{}: {waiting}, so that the server could not be made read-only within {LOCK_SECONDS} s; let a replica acknowledge, or lower \
+             that time ({error})",
+            member.name()
+        );
+        return ActionError { fault: Fault::Refused, message: sentence, evidence: error.evidence };
+    }
     // A statement under way uses its tables, too, but not for long: what is seen every time is held.
     let mut tables: Option<Vec<String>> = None;
     for _ in 0..LOCKED_LOOKS {

@@ -28,6 +28,9 @@ pub fn standing(member: &Member, seen: &Seen) -> Result<Standing, ActionError> {
 
 fn no_data(member: &Member, disk: &Disk) -> String {
     let (name, data) = (member.name(), member.data_dir());
+    if let Some(why) = &disk.unusable {
+        return format!("{name}: {data} must not be started: {why}");
+    }
     match disk.data {
         Data::Missing => format!("{name}: there is no {data}"),
         Data::Unreadable => format!("{name}: {data} cannot be read; does `run_as` name its owner?"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::disk::{Data, Disk};
 use super::gtid::{self, Stretch};
 use super::member::Member;
 use super::{programs, way};
@@ -16,6 +17,16 @@ pub async fn errant(member: &Member, leader: &Member) -> Result<Vec<Stretch>, Ac
     // The leader last: what it wrote between two looks is not what only the member has.
     let seen = member.look().await;
     let lead = leader.server().await?;
+    let disk = seen.disk.as_ref().ok().filter(|_| seen.server.is_err());
+    // What was there was saved before a copy took its place.
+    if disk.is_some_and(Disk::is_replaced) {
+        return Ok(Vec::new());
+    }
+    // Where there is no data directory its log may lie elsewhere; where there is neither, there is nothing.
+    if disk.is_some_and(|disk| matches!(disk.data, Data::Missing | Data::Empty)) && member.log_on_disk().await.is_err()
+    {
+        return Ok(Vec::new());
+    }
     let compared = way::compare(member, seen.server.as_ref().ok(), leader, &lead).await?;
     if !compared.own.is_empty() && !compared.own.is_akin_to(&compared.leader) {
         return Err(ActionError::refused(format!(

@@ -72,7 +72,8 @@ impl Member {
         if matches!(self.estate.control, Control::Systemd { .. }) { As::User("root") } else { self.owner() }
     }
 
-    fn places(&self) -> [String; 4] {
+    /// What every script begins with.
+    pub fn places(&self) -> [String; 4] {
         let path = |path: &std::path::Path| path.display().to_string();
         let estate = &self.estate;
         let or_nothing = |of: &Option<std::path::PathBuf>| of.as_deref().map(path).unwrap_or_default();

@@ -39,5 +39,15 @@ pub const KEPT: LookScript = look!("mysql-kept", "kept.sh");
 pub const ACCOUNT: TouchScript = touch!("mysql-account", "account.sh");
 /// More: the transactions. Prints where the log stood before them, or why they cannot be taken back.
 pub const REWINDABLE: LookScript = look!("mysql-rewindable", "rewindable.sh");
+/// Prints what a copy from here or to here rests on.
+pub const PLACE: LookScript = look!("mysql-place", "place.sh");
+/// More: seconds that a lock is waited for. Prints the copy.
+pub const BACKUP: TouchScript = touch!("mysql-backup", "backup.sh");
+/// Reads a copy.
+pub const RECEIVE: TouchScript = touch!("mysql-receive", "receive.sh");
+/// More: a label where the copy has just come in, or nothing. Prints where the old files are.
+pub const PUT: TouchScript = touch!("mysql-put", "put.sh");
+/// Prints where it stands.
+pub const POSITION: TouchScript = touch!("mysql-position", "position.sh");
 /// More: where the log stood before, the transactions. Prints where it stands.
 pub const REWIND: TouchScript = touch!("mysql-rewind", "rewind.sh");

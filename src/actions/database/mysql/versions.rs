@@ -33,7 +33,39 @@ pub struct Words {
     pub change: (&'static str, &'static str),
     /// What follows on the options that both have.
     pub by_position: &'static str,
+    /// Semi-sync, under each of the names that it may have here, the newest first.
+    pub semi_sync: &'static [SemiSyncNames],
 }
+
+/// The names of semi-sync's settings and figures.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SemiSyncNames {
+    pub waits: &'static str,
+    pub timeout: &'static str,
+    pub acknowledges: &'static str,
+    pub is_on: &'static str,
+    pub replicas: &'static str,
+    pub waiting: &'static str,
+}
+
+const SEMI_SYNC_OLD_TERMS: SemiSyncNames = SemiSyncNames {
+    waits: "rpl_semi_sync_master_enabled",
+    timeout: "rpl_semi_sync_master_timeout",
+    acknowledges: "rpl_semi_sync_slave_enabled",
+    is_on: "Rpl_semi_sync_master_status",
+    replicas: "Rpl_semi_sync_master_clients",
+    waiting: "Rpl_semi_sync_master_wait_sessions",
+};
+
+/// Of the plugins that came with MySQL 8.0.26; the old ones go on beside them, under the old names.
+const SEMI_SYNC: SemiSyncNames = SemiSyncNames {
+    waits: "rpl_semi_sync_source_enabled",
+    timeout: "rpl_semi_sync_source_timeout",
+    acknowledges: "rpl_semi_sync_replica_enabled",
+    is_on: "Rpl_semi_sync_source_status",
+    replicas: "Rpl_semi_sync_source_clients",
+    waiting: "Rpl_semi_sync_source_wait_sessions",
+};
 
 /// The names of columns of `following`, which changed with the terms.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,6 +127,7 @@ const MARIADB: Words = Words {
     change: ("CHANGE MASTER TO", "MASTER"),
     // What the member wrote as a primary counts as applied from here on: it is the leader's past.
     by_position: "MASTER_USE_GTID = slave_pos, MASTER_DEMOTE_TO_SLAVE = 1",
+    semi_sync: &[SEMI_SYNC_OLD_TERMS],
 };
 
 /// MySQL 8.0.0 to 8.0.22, in the old terms.
@@ -136,6 +169,7 @@ const MYSQL: Words = Words {
     forget: "RESET REPLICA ALL",
     change: ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
     by_position: "SOURCE_AUTO_POSITION = 1",
+    semi_sync: &[SEMI_SYNC, SEMI_SYNC_OLD_TERMS],
     ..MYSQL_OLD_TERMS
 };
 
@@ -166,6 +200,19 @@ pub fn name(flavour: Flavour) -> &'static str {
     match flavour {
         Flavour::MariaDb => "MariaDB",
         Flavour::MySql => "MySQL",
+    }
+}
+
+/// Whether a member can be made anew as a copy of another.
+pub fn is_copied(flavour: Flavour) -> bool {
+    flavour == Flavour::MariaDb
+}
+
+/// What people copy a server with.
+pub fn copies_with(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::MariaDb => "mariadb-backup",
+        Flavour::MySql => "the clone plugin or a physical backup",
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::disk::{Data, Disk};
 use super::gtid::{self, Gtids};
 use super::live::LookSql;
 use super::member::Member;
 use super::server::Server;
-use super::{keeping, rewinding, versions};
+use super::{keeping, place, rewinding, versions};
 use crate::actions::database::port::{By, Way};
 use crate::engine::action::{ActionError, Evidence};
 
@@ -38,7 +39,11 @@ pub enum Choice {
 pub fn choose(compared: &Compared) -> Choice {
     let Compared { own, leader, purged } = compared;
     if own.is_empty() {
-        return Choice::Purged("it has no position, so where it would go on is not known".to_owned());
+        return Choice::Never(
+            "it has data and no position, so whether it has something of its own cannot be known: when that is so and nothing of it \
+             is needed, stop it, write the reason into `<data_dir>.switchback/unusable` there, and run this again"
+                .to_owned(),
+        );
     }
     if !own.is_akin_to(leader) {
         return Choice::Never(format!(
@@ -79,11 +84,19 @@ pub async fn look(member: &Member, leader: &Member, by: By) -> Result<Way, Actio
         }
     }
     let disk = seen.disk.as_ref().ok();
-    if let Some(begun) = disk.and_then(|disk| disk.rewinding.as_deref()) {
-        let sentence = format!("{} was being taken back ({begun}) → finished, then follows", member.name());
-        return Ok(Way::Rewind(Evidence::new(sentence)));
+    if let Some(way) = under_way(member, disk, by) {
+        return Ok(way);
     }
-    let compared = compare(member, seen.server.as_ref().ok(), leader, &lead).await?;
+    let compared = match disk.filter(|_| seen.server.is_err()) {
+        Some(Disk { unusable: Some(why), .. }) => {
+            let why = format!("{why}, so its data directory must never be started");
+            return copied(member, leader, by, &why).await;
+        }
+        Some(Disk { data: Data::Missing | Data::Empty, .. }) => {
+            return copied(member, leader, by, "it has no data directory").await;
+        }
+        _ => compare(member, seen.server.as_ref().ok(), leader, &lead).await?,
+    };
     let name = member.name();
     if compared.own.is_empty() && seen.server.is_err() {
         let sentence = format!("{name} does not run, and its log is empty → started read-only, and looked at again");
@@ -98,29 +111,76 @@ pub async fn look(member: &Member, leader: &Member, by: By) -> Result<Way, Actio
                 Ok(fork) => Way::Rewind(Evidence::new(format!(
                     "{name}: {why} → saved, taken back to {fork} with what its log says was before, then follows"
                 ))),
-                Err(not) => Way::Blocked(by_hand(member, leader, &format!("{why}, and cannot be taken back: {not}"))),
+                Err(not) if by == By::Cheapest => {
+                    copied(member, leader, by, &format!("{why}, and cannot be taken back: {not}")).await?
+                }
+                Err(not) => Way::Blocked(format!("{name}: {why}, and cannot be taken back, as was asked for: {not}")),
             }
         }
         (Choice::Follow(why), By::Rewind) => Way::Blocked(format!("{name}: nothing is to be taken back: {why}")),
+        (Choice::Purged(why), By::Rewind) => Way::Blocked(format!("{name} has nothing to be taken back: {why}")),
         (Choice::Errant(why) | Choice::Purged(why), By::Follow) => {
             Way::Blocked(format!("{name} cannot just follow: {why}"))
         }
-        (Choice::Purged(why) | Choice::Errant(why) | Choice::Follow(why), _) => {
-            Way::Blocked(by_hand(member, leader, &why))
+        (Choice::Purged(why) | Choice::Errant(why) | Choice::Follow(why), By::Cheapest | By::Copy) => {
+            copied(member, leader, by, &why).await?
         }
     })
 }
 
-/// What only a copy mends, which is made by hand.
+/// What was begun before and has not come to its end; a half-way place is no place to decide anew from.
+fn under_way(member: &Member, disk: Option<&Disk>, by: By) -> Option<Way> {
+    let (disk, name) = (disk?, member.name());
+    if disk.is_replaced() {
+        return Some(match by {
+            By::Cheapest | By::Copy => {
+                Way::Copy(Evidence::new(format!("{name} was being copied anew → finished, then follows")))
+            }
+            By::Follow | By::Rewind => Way::Blocked(format!("{name} was being copied anew, and only that can go on")),
+        });
+    }
+    // Where the one cannot be brought to its end, the other may be asked for.
+    let begun = disk.rewinding.as_deref().filter(|_| by != By::Copy)?;
+    Some(Way::Rewind(Evidence::new(format!("{name} was being taken back ({begun}) → finished, then follows"))))
+}
+
+/// The way of a copy, where it can be gone.
+async fn copied(member: &Member, leader: &Member, by: By, why: &str) -> Result<Way, ActionError> {
+    let (name, leader_name) = (member.name(), leader.name());
+    match by {
+        By::Follow => return Ok(Way::Blocked(format!("{name} cannot just follow: {why}"))),
+        By::Rewind => return Ok(Way::Blocked(format!("{name} cannot be taken back: {why}"))),
+        By::Cheapest | By::Copy => {}
+    }
+    if !versions::is_copied(member.estate.flavour) {
+        return Ok(Way::Blocked(by_hand(
+            member,
+            leader,
+            &format!("{why}; it needs a copy of {leader_name}, which this version makes of MariaDB only"),
+        )));
+    }
+    let (own, theirs) = futures::join!(place::look(member), place::look(leader));
+    let (own, theirs) = (own?, theirs?);
+    if let Some(not) = place::hindrance(&own, &theirs, (name, leader_name)) {
+        let why = format!("{why}; it would have to be copied anew from {leader_name}, but {not}");
+        return Ok(Way::Blocked(by_hand(member, leader, &why)));
+    }
+    let summary = format!("{name}: {why} → copied anew from {leader_name}, what is there is kept, then follows");
+    Ok(Way::Copy(
+        Evidence::new(summary)
+            .with("bytes", theirs.bytes)
+            .with("needed_bytes", place::needed_bytes(&theirs))
+            .with("free_bytes", own.free_bytes),
+    ))
+}
+
+/// What is left where no copy can be made.
 fn by_hand(member: &Member, leader: &Member, why: &str) -> String {
-    let program = match versions::key(member.estate.flavour) {
-        "mariadb" => "mariadb-backup",
-        _ => "the clone plugin or a physical backup",
-    };
     format!(
-        "{}: {why}; it needs a copy of {}, which this version does not make: restore one with {program}, set its position, and run this again",
+        "{}: {why}; mend that, or restore a copy of {} by hand with {}, set its position, and run this again",
         member.name(),
-        leader.name()
+        leader.name(),
+        versions::copies_with(member.estate.flavour)
     )
 }
 
@@ -184,6 +244,6 @@ mod tests {
         assert!(matches!(chosen("0-1-100", "0-1-100,0-2-120", "0-1-100,0-2-110"), Choice::Purged(_)));
         assert!(matches!(chosen("0-1-100,0-2-115", "0-1-100,0-2-120", "0-1-100,0-2-110"), Choice::Follow(_)));
         assert!(matches!(chosen("0-9-7", "0-1-100", ""), Choice::Never(_)));
-        assert!(matches!(chosen("", "0-1-100", ""), Choice::Purged(_)));
+        assert!(matches!(chosen("", "0-1-100", ""), Choice::Never(_)));
     }
 }

@@ -4,17 +4,13 @@ say() { printf '%s=%s\n' "$1" "$2"; }
 [ -z "$unit" ] || say unit "$(systemctl is-enabled "$unit" 2>/dev/null)"
 if ! [ -d "$data" ]; then
     say data missing
-    exit
-fi
-if ! [ -r "$data" ] || ! [ -x "$data" ]; then
+elif ! [ -r "$data" ] || ! [ -x "$data" ]; then
     say data unreadable
-    exit
-fi
-if ! [ -d "$data/mysql" ]; then
+elif ! [ -d "$data/mysql" ]; then
     say data empty
-    exit
+else
+    say data found
 fi
-say data found
 if running; then
     say running "$pid"
     say process "${rest%% *}"
@@ -25,6 +21,15 @@ if running; then
     say started $((booted + $1 / $(getconf CLK_TCK)))
     say given "$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n 's/^--defaults-file=//p')"
 fi
+[ ! -f "$state/unusable" ] || say unusable "$(head -n 1 "$state/unusable")"
+if [ -f "$state/position" ]; then
+    say copying placed
+elif [ -f "$state/exchanging" ]; then
+    say copying exchanging
+elif [ -f "$state/copied" ]; then
+    say copying received
+fi
+[ ! -f "$state/rewinding" ] || say rewinding "$(cat "$state/rewinding")"
 if [ -z "$server" ]; then
     say programs missing
     exit
@@ -42,4 +47,3 @@ if [ -f "$data/mysqld-auto.cnf" ]; then
     say persisted "$(tr -d '\n' <"$data/mysqld-auto.cnf" | grep -o '"\(super_\)\{0,1\}read_only"[^}]*"Value" *: *"[A-Z01]*"' |
         sed 's/^"\([a-z_]*\)".*"\([A-Z01]*\)"$/\1:\2/' | tr '\n' ' ')"
 fi
-[ ! -f "$state/rewinding" ] || say rewinding "$(cat "$state/rewinding")"

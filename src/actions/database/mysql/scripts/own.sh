@@ -10,6 +10,7 @@ fail() {
 }
 program() { command -v "mariadb$1" || command -v "mysql$2"; }
 server=$(program d d) reader=$(program -binlog binlog) client=$(command -v mariadb || command -v mysql)
+copier=$(command -v mariadb-backup || command -v mariabackup)
 # One process whose working directory is this very data directory, as every server of this kind makes it. No number is trusted.
 running() {
     for at in /proc/[0-9]*; do
@@ -32,6 +33,15 @@ told() {
     [ -n "$server" ] && "$server" "$@" 2>/dev/null | tr ' ' '\n' | sed -n 's/^--//p' |
         awk -F= '{ name = $1; gsub("-", "_", name); print name "=" (NF > 1 ? substr($0, length($1) + 2) : "ON") }'
 }
+# As an administrator, over the server's own socket: whoever owns the server's files is one on most systems, and so is root.
+socket() {
+    options=$(told)
+    socket=$(option socket)
+    socket=${socket:-/run/mysqld/mysqld.sock}
+    [ -S "$socket" ] || socket=$data/mysql.sock
+    [ -S "$socket" ] || fail "the server in $data has no socket; run the statements yourself as an administrator"
+}
+sql() { "$client" --no-defaults --socket="$socket" --connect-timeout=5 --batch --skip-column-names "$@"; }
 option() { printf '%s\n' "$options" | sed -n "s/^$1=//p" | tail -n 1; }
 on() { case $(option "$1" | tr '[:lower:]' '[:upper:]') in 1 | ON | TRUE | YES) return 0 ;; esac; return 1; }
 # The files of its own log, oldest first.

@@ -56,7 +56,8 @@ if ! is_committed && ! is_there; then
     is_committed || fail "what was to be taken back was not committed"
 fi
 # A position is not taken while the log has more. What was under way is written down, so that no one follows from between.
-sql --execute "RESET MASTER; SET GLOBAL gtid_slave_pos = '$fork'" || fail "its own log cannot be forgotten, or its position not be set to $fork"
+# What its log begins after is written down in it: else nobody could tell later what it cannot send.
+sql --execute "RESET MASTER; SET GLOBAL gtid_binlog_state = '$fork'; SET GLOBAL gtid_slave_pos = '$fork'" || fail "its own log cannot be forgotten, or its position not be set to $fork"
 sql --execute "SET SESSION sql_log_bin = 0; DELETE FROM switchback.marker WHERE host = '$mark'" || fail "a row of ours cannot be deleted"
 rm -f "$state/rewinding"
 sql --execute 'SELECT @@global.gtid_slave_pos'

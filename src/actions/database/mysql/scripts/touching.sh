@@ -2,12 +2,13 @@ umask 077
 make_state() {
     [ -d "$state" ] || mkdir "$state" || fail "$state cannot be made; its folder must be writable for $(id -un)"
 }
-# As an administrator, over the server's own socket: whoever owns the server's files is one on most systems, and so is root.
-socket() {
-    options=$(told)
-    socket=$(option socket)
-    socket=${socket:-/run/mysqld/mysqld.sock}
-    [ -S "$socket" ] || socket=$data/mysql.sock
-    [ -S "$socket" ] || fail "the server in $data has no socket; run the statements yourself as an administrator"
+# A copy is in its place: what was written down on the way is of the past.
+in_place() {
+    rm -f "$state/unusable" "$state/rewinding" "$state/rewind.sql" "$state/prepared" "$state/preparing" "$state/emptied" \
+        "$state/exchanging" "$state/copied" && sync "$state" || fail "$state cannot be written"
 }
-sql() { "$client" --no-defaults --socket="$socket" --connect-timeout=5 --batch --skip-column-names "$@"; }
+# One at a time. What is under way holds it as long as it lasts, whoever began it.
+alone() {
+    exec 9<"$state"
+    flock -w 5 9 || fail "a copy is still under way in $state"
+}
