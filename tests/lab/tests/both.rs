@@ -52,6 +52,10 @@ fn both_kinds_move_in_order_of_priority_there_and_back() {
     // Users of the first are served before the second is touched.
     let first_is_led = place(&steps, "redirect.1/point/db.shop.internal");
     assert!(place(&steps, "promote.1/promote/orders") < first_is_led, "{steps:?}");
+    assert!(
+        place(&steps, "redirect.1/point/www.shop.test") < place(&steps, "fence.2/fence-databases/wiki"),
+        "{steps:?}"
+    );
     assert!(first_is_led < place(&steps, "fence.2/fence-databases/wiki"), "{steps:?}");
     assert!(
         place(&steps, "promote.2/promote/wiki") < place(&steps, "redirect.2/point/wiki.shop.internal"),
@@ -60,6 +64,14 @@ fn both_kinds_move_in_order_of_priority_there_and_back() {
     lab_.is_at_rest("b-db", "a-db");
     lab_.mariadb_is_at_rest("b-db", "a-db");
     lab_.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    let steps = begun(&lab_);
+    let of = |service: &str, what: &str| {
+        let found = steps.iter().position(|step| step.contains(what) && step.ends_with(&format!("/{service}")));
+        found.unwrap_or_else(|| panic!("{what} of {service} is not in {steps:?}"))
+    };
+    assert!(of("orders", "promote") < of("wiki", "promote"), "{steps:?}");
+    assert!(of("db.shop.internal", "point") < of("wiki", "promote"), "{steps:?}");
+    assert!(of("www.shop.test", "point") < of("wiki", "promote"), "{steps:?}");
     lab_.is_at_rest("a-db", "b-db");
     lab_.mariadb_is_at_rest("a-db", "b-db");
     let (orders, wiki) = lab_.client_of_both_stops();

@@ -90,3 +90,149 @@ async fn seal(member: &Member, touch: &Touch) -> Result<(), ActionError> {
         member.estate.config_dir.display()
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use super::super::disk;
+    use super::*;
+
+    const POSITION: &str = "0-1-500,9-2-1";
+    /// Whatever a script calls is counted, and the shell is killed when its turn has come.
+    const STUB: &str = "#!/bin/sh
+name=${0##*/}
+[ ! -s \"$COUNT\" ] && echo 0 >\"$COUNT\"
+read -r count <\"$COUNT\"
+count=$((count + 1))
+echo $count >\"$COUNT\"
+[ $count != \"$CUT_AT\" ] || { kill -KILL $PPID; exit 1; }
+case $name in
+    mariadbd) printf '%s\\n' \"--log-bin=$LOGS/binlog --datadir=x\" ;;
+    mariadb-backup) echo 'completed OK!' ;;
+    *) PATH=/usr/bin:/bin exec \"$name\" \"$@\" ;;
+esac
+";
+
+    /// A member's folders, with an old data directory, a log elsewhere, and programs that do nothing but count.
+    struct Place {
+        top: tempfile::TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let place = Self { top: tempfile::tempdir().expect("a folder") };
+            for folder in ["data/mysql", "logs", "conf.d", "bin"] {
+                fs::create_dir_all(place.at(folder)).expect("made");
+            }
+            for (file, text) in [("data/mysql/old", "old"), ("data/ibdata1", "old"), ("logs/binlog.000001", "log")] {
+                fs::write(place.at(file), text).expect("written");
+            }
+            fs::write(place.at("logs/binlog.index"), format!("{}\n", place.at("logs/binlog.000001").display()))
+                .expect("written");
+            for name in ["mv", "sync", "rm", "mkdir", "rmdir", "find", "cat", "mariadbd", "mariadb-backup"] {
+                fs::write(place.at(&format!("bin/{name}")), STUB).expect("written");
+                let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+                fs::set_permissions(place.at(&format!("bin/{name}")), mode).expect("set");
+            }
+            place
+        }
+
+        fn at(&self, path: &str) -> PathBuf {
+            self.top.path().join(path)
+        }
+
+        /// What `receive` leaves.
+        fn receives(&self) {
+            let new = self.at("data.switchback/new");
+            let _ = fs::remove_dir_all(&new);
+            fs::create_dir_all(new.join("mysql")).expect("made");
+            fs::write(new.join("mysql/new"), "new").expect("written");
+            fs::write(new.join("ibdata1"), "new").expect("written");
+            fs::write(new.join("xtrabackup_binlog_info"), format!("binlog.000007\t33\t{POSITION}\n")).expect("written");
+        }
+
+        /// Runs a script as a host would, and has it killed at this call of a program; 0 for never.
+        fn runs(&self, text: &str, more: &str, cut_at: u32) -> (bool, String) {
+            let count = self.at("count");
+            let _ = fs::remove_file(&count);
+            let place = |path: &str| self.at(path).display().to_string();
+            let mut command = Command::new("sh");
+            command.args(["-c", text, "script", &place("data"), &place("conf.d"), "", &place("bin"), more]);
+            command.env("COUNT", count).env("CUT_AT", cut_at.to_string()).env("LOGS", place("logs"));
+            let output = command.output().expect("a shell");
+            (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+
+        fn copying(&self) -> Option<Copying> {
+            let (_, said) = self.runs(programs::LOOK.text, "", 0);
+            disk::parse(&said).expect("a look").copying
+        }
+
+        /// What `copy` does, cut off at this call the first time.
+        fn copies(&self, cut_at: u32) -> bool {
+            let (mut cut_at, mut was_cut) = (cut_at, false);
+            for _ in 0..6 {
+                let label = match self.copying() {
+                    Some(Copying::Placed) => return was_cut,
+                    Some(_) => "",
+                    None => {
+                        self.receives();
+                        "b-db-7"
+                    }
+                };
+                was_cut |= !self.runs(programs::PUT.text, label, cut_at).0;
+                cut_at = 0;
+            }
+            panic!("the copy never came to its place");
+        }
+    }
+
+    fn read(path: &Path) -> String {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    #[test]
+    fn an_exchange_that_is_cut_off_at_any_call_comes_to_the_same_end() {
+        let mut cut_at = 1;
+        loop {
+            let place = Place::new();
+            let was_cut = place.copies(cut_at);
+            let state = place.at("data.switchback");
+            assert_eq!(read(&place.at("data/ibdata1")), "new", "cut at {cut_at}");
+            assert!(place.at("data/mysql/new").exists() && !place.at("data/mysql/old").exists(), "cut at {cut_at}");
+            assert_eq!(read(&state.join("position")).trim(), POSITION, "cut at {cut_at}");
+            let replaced = state.join("replaced-b-db-7");
+            assert_eq!(
+                (read(&replaced.join("ibdata1")), read(&replaced.join("mysql/old"))),
+                ("old".to_owned(), "old".to_owned())
+            );
+            // Its log lay elsewhere, and is kept there.
+            let kept = place.at("logs/replaced-b-db-7");
+            assert!(kept.join("binlog.000001").exists() && kept.join("binlog.index").exists(), "cut at {cut_at}");
+            assert!(!state.join("new").exists(), "cut at {cut_at}");
+            if !was_cut {
+                break;
+            }
+            cut_at += 1;
+        }
+        assert!(cut_at > 20, "only {cut_at} places to be cut at: the test lost its point");
+    }
+
+    #[test]
+    fn what_tells_no_position_takes_nobodys_place() {
+        let place = Place::new();
+        for info in ["", "binlog.000007\t33\t\n", "binlog.000007\t33\t0-1-5; DROP TABLE x\n"] {
+            place.receives();
+            fs::write(place.at("data.switchback/new/xtrabackup_binlog_info"), info).expect("written");
+            assert!(!place.runs(programs::PUT.text, "b-db-7", 0).0, "{info}");
+            assert_eq!((place.copying(), read(&place.at("data/ibdata1"))), (None, "old".to_owned()));
+        }
+        // Nor does one of which nobody said that it was all.
+        place.receives();
+        assert!(!place.runs(programs::PUT.text, "", 0).0);
+        assert_eq!(read(&place.at("data/ibdata1")), "old");
+    }
+}

@@ -32,7 +32,7 @@ pub async fn enable(session: &Session, touch: &Touch) -> Result<(usize, Vec<Stri
 /// Disables what only a primary carries out, here and without a word in the log.
 pub async fn disable_here(session: &Session, touch: &Touch) -> Result<(), ActionError> {
     session.touch(touch, "SET SESSION sql_log_bin = 0", &[], SQL_MAX).await?;
-    let disabled = alter(session, touch, ENABLED, "DISABLE ON SLAVE").await;
+    let disabled = alter(session, touch, ENABLED, session.words().event_off_here).await;
     session.touch(touch, "SET SESSION sql_log_bin = 1", &[], SQL_MAX).await?;
     match disabled? {
         (_, failed) if failed.is_empty() => Ok(()),

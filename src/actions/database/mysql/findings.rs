@@ -47,7 +47,8 @@ pub async fn look(from: Option<&Member>, to: &Member, mode: Mode) -> Result<Vec<
     of_target(to, &server, mode, &mut findings);
     of_disk(to, &seen, mode, &mut findings);
     let_serve(to, mode, &mut findings).await;
-    of_semi_sync(old.as_ref().filter(|(_, seen)| seen.server.is_ok()).map(|(from, _)| *from), to, &mut findings).await;
+    of_semi_sync(old.as_ref().filter(|(_, seen)| seen.server.is_ok()).map(|(from, _)| *from), to, mode, &mut findings)
+        .await;
     if let Some((from, mut seen)) = old {
         // What came in between the two looks is not errant: the one that writes is asked after the one that follows.
         if seen.server.as_ref().is_ok_and(|old| !server.own.missing_from(&old.own).is_empty()) {
@@ -119,6 +120,11 @@ fn of_settings(name: &str, server: &Server, mode: Mode, findings: &mut Findings)
     if !server.logs_what_it_applies {
         findings.blocks(format!(
             "{name} does not log what it applies (`log_slave_updates`), so what it has cannot be compared"
+        ));
+    }
+    if !server.numbers_all {
+        findings.blocks(format!(
+            "{name} does not give every transaction a GTID (`gtid_mode` is not ON), so nothing can be compared"
         ));
     }
     match (server.strict, &server.own) {
@@ -261,7 +267,7 @@ async fn of_hidden(from: &Member, seen: &Seen, to: &Member, new: &Server, mode: 
     }
 }
 
-async fn of_semi_sync(from: Option<&Member>, to: &Member, findings: &mut Findings) {
+async fn of_semi_sync(from: Option<&Member>, to: &Member, mode: Mode, findings: &mut Findings) {
     let ask = async |member: &Member| semi_sync::look(&*member.link.session().await?).await;
     let new = ask(to).await;
     let old = match from {
@@ -269,9 +275,9 @@ async fn of_semi_sync(from: Option<&Member>, to: &Member, findings: &mut Finding
         None => None,
     };
     match (&new, &old) {
-        (Ok(new), None) => findings.0.extend(semi_sync::findings(None, (to.name(), new))),
+        (Ok(new), None) => findings.0.extend(semi_sync::findings(None, (to.name(), new), mode)),
         (Ok(new), Some((name, Ok(old)))) => {
-            findings.0.extend(semi_sync::findings(Some((name, old)), (to.name(), new)));
+            findings.0.extend(semi_sync::findings(Some((name, old)), (to.name(), new), mode));
         }
         (Err(error), _) | (_, Some((_, Err(error)))) => {
             findings.warns(format!("whether commits wait for replicas cannot be seen: {error}"));
@@ -291,7 +297,7 @@ async fn of_way_back(from: &Member, to: &Member, new: &Server, seen: &Seen, find
             let gone = compared.purged.missing_from(&old.own);
             if !gone.is_empty() {
                 findings.warns(format!(
-                    "{} has purged {} from its log, which {} lacks, so that could not follow it afterwards",
+                    "{} has purged {} from its log, which {} lacks, so that it would have to be copied anew afterwards",
                     to.name(),
                     gtid::spoken(&gone),
                     from.name()

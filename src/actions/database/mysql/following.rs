@@ -11,7 +11,7 @@ use super::{copying, read_lock, rewinding, way};
 use crate::actions::database::port::{By, Way};
 use crate::base::secret::Secret;
 use crate::engine::action::{ActionError, Evidence, Touch};
-use crate::estate::model::{Flavour, Tls};
+use crate::estate::model::Tls;
 
 const SQL_MAX: Duration = Duration::from_secs(10);
 /// How long a member may take to replicate once it was told to.
@@ -143,13 +143,11 @@ fn change(words: &Words, member: &Member, leader: &Member, password: &Secret) ->
     if let Some(ca) = replication.sslrootcert.as_ref().filter(|_| encrypted) {
         options.push(format!("{term}_SSL_CA = {}", literal(&ca.display().to_string())));
         options.push(format!("{term}_SSL_VERIFY_SERVER_CERT = 1"));
-    } else if words.flavour == Flavour::MariaDb {
-        // Newer versions verify where nothing is said, and would find no authority to do it by.
-        options.push(format!("{term}_SSL_VERIFY_SERVER_CERT = 0"));
+    } else {
+        options.extend(words.unverified.map(str::to_owned));
     }
-    if !encrypted && words.flavour == Flavour::MySql {
-        // Without it the usual kind of password cannot be sent.
-        options.push(format!("GET_{term}_PUBLIC_KEY = 1"));
+    if !encrypted {
+        options.extend(words.unencrypted.map(str::to_owned));
     }
     options.push(words.by_position.to_owned());
     format!("{statement} {}", options.join(", "))

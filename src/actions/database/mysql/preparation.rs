@@ -12,7 +12,6 @@ use super::member::Member;
 use super::programs;
 use crate::actions::database::port::Need;
 use crate::engine::action::{ActionError, Fault, Touch};
-use crate::estate::model::Flavour;
 
 const SQL_MAX: Duration = Duration::from_secs(5);
 const APPLY_MAX: Duration = Duration::from_secs(60);
@@ -23,9 +22,9 @@ const TABLES_SEEN: LookSql =
     LookSql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'switchback'");
 
 /// A right on everything, and why.
-type Right = (&'static str, &'static str);
+pub type Right = (&'static str, &'static str);
 
-const OF_MARIADB: &[Right] = &[
+pub const OF_MARIADB: &[Right] = &[
     ("PROCESS", "to see who writes, and to name them"),
     ("RELOAD", "to lock everything for a moment, so that administrators write nothing either"),
     ("CONNECTION ADMIN", "to end the sessions of a primary that hands over"),
@@ -39,7 +38,7 @@ const OF_MARIADB: &[Right] = &[
     ("SET USER", "to leave an event with its definer"),
 ];
 
-const OF_MYSQL: &[Right] = &[
+pub const OF_MYSQL: &[Right] = &[
     ("PROCESS", "to see who writes, and to name them"),
     ("RELOAD", "to forget whom a new primary followed"),
     ("REPLICATION CLIENT", "to see whom a replica follows, and how far it is"),
@@ -89,10 +88,8 @@ pub async fn needs(member: &Member) -> Result<Vec<Need>, ActionError> {
     let account = format!("{}@{}", literal(user), literal(host));
     let seen = link.look(TABLES_SEEN, &[], SQL_MAX).await?;
     let seen: BTreeSet<&str> = seen.first_column().collect();
-    let rights = match member.estate.flavour {
-        Flavour::MariaDb => OF_MARIADB,
-        Flavour::MySql => OF_MYSQL,
-    };
+    let session = link.session().await?;
+    let rights = session.words().rights;
     let need = |statement: String, reason: &'static str, present: bool| Need {
         database: String::new(),
         statement,

@@ -11,6 +11,7 @@ use super::versions::SemiSyncNames;
 use crate::actions::database::port::{Finding, Severity};
 use crate::base::quantity::spoken;
 use crate::engine::action::ActionError;
+use crate::runbook::bound::Mode;
 
 const SQL_MAX: Duration = Duration::from_secs(5);
 /// How long a new primary may keep its first writers waiting, in milliseconds.
@@ -83,7 +84,7 @@ impl SemiSync {
 }
 
 /// What the two mean for a change of roles. `old` is the one that serves, where it answers.
-pub fn findings(old: Option<(&str, &SemiSync)>, new: (&str, &SemiSync)) -> Vec<Finding> {
+pub fn findings(old: Option<(&str, &SemiSync)>, new: (&str, &SemiSync), mode: Mode) -> Vec<Finding> {
     let (name, new) = new;
     let mut findings = Vec::new();
     let mut says = |severity, sentence| findings.push(Finding { severity, sentence });
@@ -100,7 +101,9 @@ pub fn findings(old: Option<(&str, &SemiSync)>, new: (&str, &SemiSync)) -> Vec<F
         );
     }
     let Some((old_name, old)) = old.filter(|(_, old)| old.waits) else { return findings };
-    if old.replicas == 0
+    // In an emergency it is stopped, and what waits counts as written: it is in the log.
+    if mode == Mode::Planned
+        && old.replicas == 0
         && let Some(waiting) = old.holds_up()
     {
         says(
@@ -118,6 +121,17 @@ pub fn findings(old: Option<(&str, &SemiSync)>, new: (&str, &SemiSync)) -> Vec<F
     }
     if !new.acknowledges {
         says(Severity::Warns, format!("{old_name} waits for acknowledgements (semi-sync), and {name} gives none"));
+    }
+    if old.is_on && old.timeout_ms > FIRST_COMMIT_MS_MAX {
+        // A replica that is set to wait as a primary waits with what it applies, too.
+        let wait = spoken(old.timeout_ms);
+        says(
+            Severity::Warns,
+            format!(
+                "once it follows, {old_name} waits {wait} for an acknowledgement of its own before it applies more (`{}`)",
+                old.timeout_name
+            ),
+        );
     }
     findings
 }
@@ -195,7 +209,7 @@ mod tests {
         );
         assert_eq!(old_plugin, expected);
         let none = asked(Flavour::MySql, "8.4.3", &[], &[]);
-        assert!(!none.waits && findings(Some(("a", &none)), ("b", &none)).is_empty());
+        assert!(!none.waits && findings(Some(("a", &none)), ("b", &none), Mode::Planned).is_empty());
     }
 
     #[test]
@@ -210,7 +224,7 @@ mod tests {
         };
         let alone = SemiSync { replicas: 0, ..fine.clone() };
         let found = |old: &SemiSync, new: &SemiSync| {
-            let found = findings(Some(("a", old)), ("b", new));
+            let found = findings(Some(("a", old)), ("b", new), Mode::Planned);
             found.into_iter().map(|finding| (finding.severity, finding.sentence)).collect::<Vec<_>>()
         };
         assert_eq!(found(&fine, &alone), []);
@@ -223,6 +237,11 @@ mod tests {
         let stuck = SemiSync { waiting: 3, ..alone.clone() };
         assert!(
             matches!(found(&stuck, &alone).as_slice(), [(Severity::Blocks, said)] if said.contains("at a 3 commits wait"))
+        );
+        assert_eq!(findings(Some(("a", &stuck)), ("b", &alone), Mode::Emergency), []);
+        let patient = SemiSync { timeout_ms: 60_000, ..fine.clone() };
+        assert!(
+            matches!(found(&patient, &alone).as_slice(), [(Severity::Warns, said)] if said.contains("once it follows, a waits 1 min"))
         );
         let off = SemiSync { is_on: false, ..alone.clone() };
         assert!(matches!(found(&off, &alone).as_slice(), [(Severity::Warns, said)] if said.contains("off since")));

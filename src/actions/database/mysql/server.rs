@@ -39,6 +39,8 @@ pub struct Server {
     pub purged: Option<Gtids>,
     /// What a replica of MariaDB has applied, which is where it would go on.
     pub applied: String,
+    /// Every transaction has a GTID.
+    pub numbers_all: bool,
     /// Whom it follows, by connection.
     pub followed: Vec<Followed>,
 }
@@ -105,6 +107,7 @@ fn read(words: &Words, rows: &Rows, following: &Rows) -> Option<Server> {
         durable: rows.text(0, 13) == Some("1") && rows.text(0, 14) == Some("1"),
         purged: rows.text(0, 15).and_then(gtids),
         applied: text(17).replace('\n', ""),
+        numbers_all: rows.is(0, 18),
         followed,
     })
 }
@@ -186,9 +189,9 @@ mod tests {
         let own = |version: &'static str| {
             let all =
                 [version, "2", "1", &executed, &executed, "/var/lib/mysql/", "3306", "1", "1", "ON", "1795246582"];
-            let rest = ["ON", "ROW", "1", "1", "", &executed, &executed];
+            let rest = ["ON", "ROW", "1", "1", "", &executed, &executed, "ON"];
             let cells: Vec<Option<&str>> = all.into_iter().chain(rest).map(Some).collect();
-            Rows::recorded(&[""; 18], &[&cells])
+            Rows::recorded(&[""; 19], &[&cells])
         };
         let cells = [
             Some("10.0.0.1"),
@@ -213,7 +216,10 @@ mod tests {
             let words = versions::words(Flavour::MySql, version).expect("known");
             let names: Vec<&str> = first.into_iter().chain(rest(behind)).collect();
             let server = read(words, &own(version), &Rows::recorded(&names, &[&cells])).expect("an answer");
-            assert!(server.read_only && server.streams() && server.durable && server.row_format, "{server:?}");
+            assert!(
+                server.read_only && server.streams() && server.durable && server.row_format && server.numbers_all,
+                "{server:?}"
+            );
             assert_eq!((server.to_apply(), server.started, server.trouble()), (2, 1_795_246_582, None));
             assert_eq!(server.leader().map(|leader| (leader.host.as_str(), leader.port)), Some(("10.0.0.1", 3306)));
         }

@@ -4,6 +4,7 @@
 //! said here as a flag, so that nobody asks for a version anywhere else.
 
 use super::live::LookSql;
+use super::preparation::{self, Right};
 use crate::estate::model::Flavour;
 
 /// How one kind of server calls things.
@@ -33,6 +34,14 @@ pub struct Words {
     pub change: (&'static str, &'static str),
     /// What follows on the options that both have.
     pub by_position: &'static str,
+    /// The option that is added where the server's certificate is not to be verified: newer versions verify where nothing is said.
+    pub unverified: Option<&'static str>,
+    /// The option that is added on a connection without encryption, without which the usual kind of password cannot be sent.
+    pub unencrypted: Option<&'static str>,
+    /// How an event is disabled where it is not to run as long as the server follows.
+    pub event_off_here: &'static str,
+    /// What our account needs, each with its reason.
+    pub rights: &'static [Right],
     /// Semi-sync, under each of the names that it may have here, the newest first.
     pub semi_sync: &'static [SemiSyncNames],
 }
@@ -86,17 +95,17 @@ macro_rules! look_of_mariadb {
                 @@gtid_binlog_pos, @@datadir, @@port, @@log_bin, @@log_slave_updates, @@event_scheduler,
                 UNIX_TIMESTAMP() - (SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'UPTIME'),
                 @@gtid_strict_mode, @@binlog_format, @@sync_binlog, @@innodb_flush_log_at_trx_commit, NULL,
-                @@gtid_current_pos, @@gtid_slave_pos"
+                @@gtid_current_pos, @@gtid_slave_pos, 'ON'"
     };
 }
 
 macro_rules! look_of_mysql {
-    () => {
-        "SELECT @@version, @@server_id, @@super_read_only, @@gtid_executed, @@gtid_executed, @@datadir, @@port, @@log_bin,
-                @@log_slave_updates, @@event_scheduler,
+    ($log_updates:literal) => {
+        concat!("SELECT @@version, @@server_id, @@super_read_only, @@gtid_executed, @@gtid_executed, @@datadir, @@port, @@log_bin, ",
+                $log_updates, ", @@event_scheduler,
                 UNIX_TIMESTAMP() - (SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime'),
                 @@enforce_gtid_consistency, @@binlog_format, @@sync_binlog, @@innodb_flush_log_at_trx_commit, @@gtid_purged,
-                @@gtid_executed, @@gtid_executed"
+                @@gtid_executed, @@gtid_executed, @@gtid_mode")
     };
 }
 
@@ -127,13 +136,18 @@ const MARIADB: Words = Words {
     change: ("CHANGE MASTER TO", "MASTER"),
     // What the member wrote as a primary counts as applied from here on: it is the leader's past.
     by_position: "MASTER_USE_GTID = slave_pos, MASTER_DEMOTE_TO_SLAVE = 1",
+    unverified: Some("MASTER_SSL_VERIFY_SERVER_CERT = 0"),
+    unencrypted: None,
+    // MySQL knows REPLICA beside it since 8.2, and takes this still.
+    event_off_here: "DISABLE ON SLAVE",
+    rights: preparation::OF_MARIADB,
     semi_sync: &[SEMI_SYNC_OLD_TERMS],
 };
 
 /// MySQL 8.0.0 to 8.0.22, in the old terms.
 const MYSQL_OLD_TERMS: Words = Words {
     flavour: Flavour::MySql,
-    look: LookSql(look_of_mysql!()),
+    look: LookSql(look_of_mysql!("@@log_slave_updates")),
     following: LookSql("SHOW SLAVE STATUS"),
     columns: Columns { received: "Retrieved_Gtid_Set", by_gtid: "Auto_Position", ..MARIADB.columns },
     read_only: &["SET PERSIST super_read_only = ON"],
@@ -146,11 +160,14 @@ const MYSQL_OLD_TERMS: Words = Words {
     wait: LookSql("SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?)"),
     holds_everybody: true,
     by_position: "MASTER_AUTO_POSITION = 1",
+    unverified: None,
+    unencrypted: Some("GET_MASTER_PUBLIC_KEY = 1"),
+    rights: preparation::OF_MYSQL,
     ..MARIADB
 };
 
-/// MySQL 8.0.23 and newer; 8.4 knows nothing else.
-const MYSQL: Words = Words {
+/// MySQL 8.0.23 to 8.0.25: statements and columns in the new terms, variables in the old ones.
+const MYSQL_NEW_STATEMENTS: Words = Words {
     following: LookSql("SHOW REPLICA STATUS"),
     columns: Columns {
         host: "Source_Host",
@@ -169,8 +186,15 @@ const MYSQL: Words = Words {
     forget: "RESET REPLICA ALL",
     change: ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
     by_position: "SOURCE_AUTO_POSITION = 1",
-    semi_sync: &[SEMI_SYNC, SEMI_SYNC_OLD_TERMS],
+    unencrypted: Some("GET_SOURCE_PUBLIC_KEY = 1"),
     ..MYSQL_OLD_TERMS
+};
+
+/// MySQL 8.0.26 and newer; 8.4 knows no other statements.
+const MYSQL: Words = Words {
+    look: LookSql(look_of_mysql!("@@log_replica_updates")),
+    semi_sync: &[SEMI_SYNC, SEMI_SYNC_OLD_TERMS],
+    ..MYSQL_NEW_STATEMENTS
 };
 
 /// The oldest that is known, by flavour.
@@ -191,6 +215,7 @@ pub fn words(flavour: Flavour, version: &str) -> Result<&'static Words, String> 
     Ok(match flavour {
         Flavour::MariaDb => &MARIADB,
         Flavour::MySql if number < (8, 0, 23) => &MYSQL_OLD_TERMS,
+        Flavour::MySql if number < (8, 0, 26) => &MYSQL_NEW_STATEMENTS,
         Flavour::MySql => &MYSQL,
     })
 }
@@ -260,6 +285,87 @@ mod tests {
         assert!(stop(Flavour::MySql, "10.11.4-MariaDB").is_err_and(|why| why.contains("flavour: mysql")));
         assert!(stop(Flavour::MariaDb, "10.5.1-MariaDB").is_err_and(|why| why.contains("10.11 and newer")));
         assert!(stop(Flavour::MySql, "5.7.44").is_err());
+    }
+
+    /// The table of names, by the version at which each changed.
+    #[test]
+    fn every_name_changes_at_its_version() {
+        let words = |version| words(Flavour::MySql, version).expect("known");
+        for (version, following, forget, change, log_updates, semi_sync, key) in [
+            (
+                "8.0.22",
+                "SHOW SLAVE STATUS",
+                "RESET SLAVE ALL",
+                "CHANGE MASTER TO",
+                "@@log_slave_updates",
+                "master",
+                "GET_MASTER_PUBLIC_KEY = 1",
+            ),
+            (
+                "8.0.23",
+                "SHOW REPLICA STATUS",
+                "RESET REPLICA ALL",
+                "CHANGE REPLICATION SOURCE TO",
+                "@@log_slave_updates",
+                "master",
+                "GET_SOURCE_PUBLIC_KEY = 1",
+            ),
+            (
+                "8.0.25",
+                "SHOW REPLICA STATUS",
+                "RESET REPLICA ALL",
+                "CHANGE REPLICATION SOURCE TO",
+                "@@log_slave_updates",
+                "master",
+                "GET_SOURCE_PUBLIC_KEY = 1",
+            ),
+            (
+                "8.0.26",
+                "SHOW REPLICA STATUS",
+                "RESET REPLICA ALL",
+                "CHANGE REPLICATION SOURCE TO",
+                "@@log_replica_updates",
+                "source",
+                "GET_SOURCE_PUBLIC_KEY = 1",
+            ),
+            (
+                "8.4.3",
+                "SHOW REPLICA STATUS",
+                "RESET REPLICA ALL",
+                "CHANGE REPLICATION SOURCE TO",
+                "@@log_replica_updates",
+                "source",
+                "GET_SOURCE_PUBLIC_KEY = 1",
+            ),
+            (
+                "9.5.0",
+                "SHOW REPLICA STATUS",
+                "RESET REPLICA ALL",
+                "CHANGE REPLICATION SOURCE TO",
+                "@@log_replica_updates",
+                "source",
+                "GET_SOURCE_PUBLIC_KEY = 1",
+            ),
+        ] {
+            let words = words(version);
+            assert_eq!(
+                (words.following, words.forget, words.change.0),
+                (LookSql(following), forget, change),
+                "{version}"
+            );
+            assert_eq!(words.unencrypted, Some(key), "{version}");
+            assert!(words.look.0.contains(log_updates) && words.look.0.contains("@@super_read_only"), "{version}");
+            assert!(words.semi_sync.first().is_some_and(|names| names.waits.contains(semi_sync)), "{version}");
+            // Everything in the terms that this version knows, and position by what it has executed.
+            let terms = [words.stop, words.start, words.stop_receiving, words.start_receiving];
+            assert!(
+                terms.iter().all(|statement| statement.contains("SLAVE") == (version < "8.0.23")),
+                "{version}: {terms:?}"
+            );
+            assert!(words.by_position.starts_with(words.change.1) && words.by_position.ends_with("AUTO_POSITION = 1"));
+            assert!(words.wait.0.contains("WAIT_FOR_EXECUTED_GTID_SET") && words.holds_everybody);
+            assert_eq!(words.read_only, ["SET PERSIST super_read_only = ON"]);
+        }
     }
 
     #[test]
