@@ -108,27 +108,3 @@ async fn a_flood_is_cut_and_does_not_hang() {
     let output = host.look_argv(&argv, As::Login, LIMIT).await.expect("an answer");
     assert_eq!((output.code, output.stdout.len()), (3, OUTPUT_BYTES_MAX));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs a lab that is up"]
-async fn what_one_prints_another_reads_to_its_end_or_it_is_an_error() {
-    const PRINT: TouchScript = TouchScript { name: "print", text: "seq 1 \"$1\"; exit \"$2\"" };
-    const READ: TouchScript =
-        TouchScript { name: "read", text: "[ \"$1\" = reads ] || { echo 'no room' >&2; exit 3; }; wc -c >\"$2\"" };
-    let (from, to) = (reach(lab_host()), reach(lab_host()));
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("set");
-    let file = folder.path().join("bytes").display().to_string();
-    let touch = Touch::for_test();
-    let poured = async |lines: &str, code: &str, reads: &str| {
-        let from = End { host: &from, script: &PRINT, arguments: &[lines, code], user: As::Login };
-        let to = End { host: &to, script: &READ, arguments: &[reads, &file], user: As::Login };
-        pour(&touch, from, to, Duration::from_secs(30)).await
-    };
-    assert_eq!(poured("2000000", "0", "reads").await, Ok(14_888_896));
-    assert_eq!(std::fs::read_to_string(folder.path().join("bytes")).expect("written").trim(), "14888896");
-    let error = poured("10", "7", "reads").await.expect_err("it did not print all");
-    assert!(error.fault == Fault::Transient && error.message.contains("`print`"), "{error}");
-    let error = poured("2000000", "0", "does not").await.expect_err("nobody read it");
-    assert!(error.fault == Fault::Transient && error.message.contains("no room"), "{error}");
-}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::sshd_for_tests::{bench, ran};
-use super::{As, Hosts, LookScript, OUTPUT_BYTES_MAX, TouchScript};
+use super::{As, End, Hosts, LookScript, OUTPUT_BYTES_MAX, TouchScript, pour};
 use crate::base::name::HostName;
 use crate::engine::action::{Fault, Touch};
 
@@ -241,4 +241,28 @@ async fn whatever_is_said_arrives_at_a_host_as_it_was_said() {
     }
     let nul = ["printf".to_owned(), "a\0b".to_owned()];
     assert_eq!(host.look_argv(&nul, As::Login, Duration::from_secs(5)).await.expect_err("NUL").fault, Fault::Refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts sshd"]
+async fn what_one_prints_another_reads_to_its_end_or_it_is_an_error() {
+    const PRINT: TouchScript = TouchScript { name: "print", text: "seq 1 \"$1\"; exit \"$2\"" };
+    const READ: TouchScript =
+        TouchScript { name: "read", text: "[ \"$1\" = reads ] || { echo 'no room' >&2; exit 3; }; wc -c >\"$2\"" };
+    let bench = bench();
+    let host = bench.host();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("bytes").display().to_string();
+    let touch = Touch::for_test();
+    let poured = async |lines: &str, code: &str, reads: &str| {
+        let from = End { host: &host, script: &PRINT, arguments: &[lines, code], user: As::Login };
+        let to = End { host: &host, script: &READ, arguments: &[reads, &file], user: As::Login };
+        pour(&touch, from, to, Duration::from_secs(30)).await
+    };
+    assert_eq!(poured("2000000", "0", "reads").await, Ok(14_888_896));
+    assert_eq!(std::fs::read_to_string(folder.path().join("bytes")).expect("written").trim(), "14888896");
+    let error = poured("10", "7", "reads").await.expect_err("it did not print all");
+    assert!(error.fault == Fault::Transient && error.message.contains("`print`"), "{error}");
+    let error = poured("2000000", "0", "does not").await.expect_err("nobody read it");
+    assert!(error.fault == Fault::Transient && error.message.contains("no room"), "{error}");
 }

@@ -48,7 +48,8 @@ on() { case $(option "$1" | tr '[:lower:]' '[:upper:]') in 1 | ON | TRUE | YES) 
 logs() {
     base=$(option log_bin)
     case $base in '' | ON | 1) base=$(option log_basename); base=${base:-$(uname -n)}-bin ;; esac
-    base=${base%.*}
+    # The file's own extension is dropped, as the server does; a dot in a folder's name is none.
+    case ${base##*/} in *.*) base=${base%.*} ;; esac
     index=$(option log_bin_index)
     index=${index:-$base.index}
     case $index in /*) ;; *) index=$data/$index ;; esac

@@ -35,6 +35,7 @@ if [ ! -f "$state/emptied" ]; then
     mkdir -p "$state/$replaced" "$data" || fail "$state/$replaced or $data cannot be made"
     # Its log may lie elsewhere: kept there. The list of its files goes last.
     options=$(told)
+    [ -n "$options" ] || fail "the server's program does not tell where its log lies"
     for one in $(logs) "$(logs >/dev/null && printf '%s' "$index")"; do
         case $one in "$data"/* | '') continue ;; esac
         [ ! -e "$one" ] || { mkdir -p "${one%/*}/$replaced" && mv -- "$one" "${one%/*}/$replaced/"; } || fail "$one cannot be kept"
