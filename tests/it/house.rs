@@ -189,6 +189,7 @@ fn whatever_takes_a_touch_asks_it_before_it_sends() {
     assert!(wrong.is_empty(), "these verbs do not ask whether they may still touch:\n{}", wrong.join("\n"));
     for place in [
         "ssh/remote.rs",
+        "ssh/pour.rs",
         "database/postgres/live/mod.rs",
         "database/mysql/live/session.rs",
         "entrance/powerdns/live.rs",
