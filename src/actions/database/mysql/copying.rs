@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::disk::Copying;
 use super::member::{Member, StartsAs};
-use super::{following, freezing, keeping, programs};
+use super::{following, keeping, programs, read_lock};
 use crate::actions::database::port::Account;
 use crate::actions::ssh::{self, End};
 use crate::engine::action::{ActionError, Evidence, Touch};
@@ -69,7 +69,7 @@ async fn receive(member: &Member, leader: &Member, touch: &Touch) -> Result<u64,
 
 /// The copy takes the place of what is there. Gives where that is kept.
 async fn put(member: &Member, label: &str, touch: &Touch) -> Result<String, ActionError> {
-    freezing::let_go(member).await;
+    read_lock::let_go(member).await;
     seal(member, touch).await?;
     member.stop(touch).await?;
     let output = member.touch_script(touch, &programs::PUT, &[label], PUT_MAX).await?;
