@@ -75,6 +75,10 @@ async fn settled_way(member: &Member, leader: &Member, touch: &Touch) -> Result<
 
 /// Tells it whom to follow; a server that runs reads it at once.
 async fn tell(member: &Member, leader: &Member, touch: &Touch) -> Result<(), ActionError> {
+    // One that may have been started to recover to a point in time would follow nobody; its signal goes while it is down.
+    if matches!(&member.disk().await?.data, Data::Found(cluster) if cluster.recovery_signal) {
+        stop(member, touch).await?;
+    }
     let [conninfo, slot] = lines(member, leader);
     let output = member.touch_script(touch, &programs::TELL, &["leader", &conninfo, &slot], TELL_MAX).await?;
     output.stdout_or(&format!("{}: telling it to follow {}", member.name(), leader.name())).map(drop)
