@@ -46,7 +46,8 @@ fn commits_that_wait_for_an_acknowledgement_keep_nobody_waiting() {
     assert!(waiting.wait().expect("ended").success());
     serves_as_before(&lab_);
 
-    // That begins only when the freeze is about to: it waits for three seconds, says why, and users write again.
+    // That begins only when the freeze is about to, and the replica follows, but acknowledges nothing: the freeze waits for three
+    // seconds, says why, and users write again.
     let mut all = vec!["--format", "json"];
     all.extend(FAILOVER);
     let mut child = lab_.command(&all).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("switchback runs");
@@ -57,7 +58,10 @@ fn commits_that_wait_for_an_acknowledgement_keep_nobody_waiting() {
         if event["event"] == "intended" && event["step_id"] == "prepare/checkpoint/wiki" {
             // The program stands still meanwhile, so that it is not past the freeze.
             signal(&child, "STOP");
-            lab(&["mariadb-hold"]);
+            lab_.mariadb(
+                "b-db",
+                "set global rpl_semi_sync_slave_enabled = off; stop slave io_thread; start slave io_thread",
+            );
             waiting = Some(write(-22));
             signal(&child, "CONT");
         }
@@ -65,8 +69,9 @@ fn commits_that_wait_for_an_acknowledgement_keep_nobody_waiting() {
     assert_eq!(child.wait().expect("ended").code(), Some(6));
     let shown = lab_.ok(&["show"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(shown.contains("for a replica's acknowledgement (semi-sync, `rpl_semi_sync_master_timeout`"), "{shown}");
-    assert!(waiting.expect("it was prepared").wait().expect("ended").success());
+    lab_.mariadb("b-db", "set global rpl_semi_sync_slave_enabled = on; stop slave io_thread; start slave io_thread");
     serves_as_before(&lab_);
+    assert!(waiting.expect("it was prepared").wait().expect("ended").success());
     lab_.mariadb_is_at_rest("a-db", "b-db");
 
     // In an emergency it is stopped with what waits. That is in its log, so it counts as lost, and is in the account.
