@@ -10,8 +10,8 @@ fn sources() -> Vec<(PathBuf, String)> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.ends_with("on_lab.rs") {
-                // Unit tests against the lab, in a file of their own; no part of the program.
+            } else if entry.file_name().to_string_lossy().starts_with("on_") || path.ends_with("tests.rs") {
+                // Unit tests, most of them against real servers, in files of their own; no part of the program.
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).expect("a source file can be read");
                 let short =

@@ -1,7 +1,7 @@
 //! One member: the estate's words about it, its host, its server; and a look at both at once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 
@@ -27,7 +27,12 @@ pub struct Member {
     pub link: Arc<Link>,
     /// The shutdown checkpoint that was measured last: what stands at a place of a timeline's log does not change.
     measured: Mutex<Option<Measured>>,
+    /// When the server that answers was last seen to be the one in the directory.
+    identified: Mutex<Option<Instant>>,
 }
+
+/// How long it counts that a server was seen to work in its directory. Whoever moves a cluster needs longer.
+const IDENTIFIED_FOR: Duration = Duration::from_secs(60);
 
 /// Timeline, place and length in bytes of the record of a shutdown checkpoint.
 type Measured = (u32, Lsn, u64);
@@ -42,7 +47,7 @@ pub struct Seen {
 impl Member {
     pub fn new(estate: PostgresMember, host: Arc<RemoteHost>, application: String) -> Self {
         let link = Arc::new(Link::new(estate.clone(), host.estate().address.clone(), application));
-        Self { estate, host, link, measured: Mutex::new(None) }
+        Self { estate, host, link, measured: Mutex::new(None), identified: Mutex::new(None) }
     }
 
     /// `a-db`
@@ -65,8 +70,14 @@ impl Member {
         self.estate.data_dir.display().to_string()
     }
 
-    /// Where its server listens, as an expression over the places in `/proc/net/tcp`.
+    /// Where its server listens, for a look that must see whether another listens there; nothing where it was seen a moment ago
+    /// that the server there is the one of the directory. As an expression over the places in `/proc/net/tcp`.
     pub fn listens(&self) -> String {
+        // To walk all connections of a host takes longer than the rest of a look, and users may be waiting.
+        let recent = self.identified.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.is_some_and(|at| at.elapsed() < IDENTIFIED_FOR) {
+            return String::new();
+        }
         disk::listens(&self.host.estate().address, self.estate.port)
     }
 
@@ -178,6 +189,7 @@ impl Member {
                 running.port
             ));
         }
+        *self.identified.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
     }
 

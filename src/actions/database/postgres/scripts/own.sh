@@ -29,10 +29,8 @@ told_lines() {
     [ -e "$from" ] || return 0
     grep '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$from" || [ $? = 1 ]
 }
-# keep_told FILE [LINES]: those lines, written down there; all of them or nothing.
-keep_told() {
-    if [ $# = 1 ]; then told_lines; else printf '%s\n' "$2"; fi >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"
-}
+# keep_told FILE: those lines, written down there; all of them or nothing.
+keep_told() { told_lines >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"; }
 # tell DIRECTORY [LINE...]: those lines replaced by these, on disk before it returns. The settings of others are in the same
 # file: it is replaced only by one that is whole.
 tell() {

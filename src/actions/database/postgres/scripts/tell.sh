@@ -10,7 +10,9 @@ make_state
 if [ "$following" = nobody ]; then
     lines=$(told_lines) || fail "$auto cannot be read"
     if [ "$lines" != "primary_conninfo = ''" ]; then
-        keep_told "$state/detached" "$lines" || fail "$state/detached cannot be written"
+        # Users wait. Should the host die now, the leader's address does as well as what stood here.
+        printf '%s\n' "$lines" >"$state/detached.new" && mv -f "$state/detached.new" "$state/detached" ||
+            fail "$state/detached cannot be written"
         tell "$data" "primary_conninfo = ''"
     fi
 elif [ "$following" = before ] && [ -s "$state/detached" ]; then
@@ -26,5 +28,5 @@ else
 fi
 if pid=$(postmaster); then
     kill -HUP "$pid"
-    note_log "$pid"
+    [ "$following" = nobody ] && [ -f "$state/log" ] || note_log "$pid"
 fi
