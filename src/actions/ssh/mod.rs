@@ -4,7 +4,7 @@
 //! is dynamic is a positional argument, quoted in one place (openssh's own quoting). A look script only
 //! reads; a touch script can only be run by who holds a [`Touch`](crate::engine::action::Touch).
 //!
-//! A standing shell a user takes the commands one after the other ([`standing`]), several shells where several are
+//! A standing shell a user takes the commands one after the other (`standing.rs`), several shells where several are
 //! asked at once; what a shell cannot be told runs by itself.
 //!
 //! Every call has a limit that is kept on the host itself, by `timeout(1)` in `scripts/frame.sh`, so that
