@@ -118,8 +118,8 @@ pub const CATALOGUE: &[Signature] = &[
     },
     Signature {
         name: "database.follow",
-        summary: "make the member at this site a standby of the one that serves",
-        done: "it streams from the primary, seen at the primary; it followed, was rewound or was copied anew, \
+        summary: "make the members at this site standbys of the one that serves, and those beside that one",
+        done: "each streams from the primary, seen at the primary; it followed, was rewound or was copied anew, \
                whichever is the cheapest that is safe",
         noun: Some(Noun::Database),
         arguments: &[
@@ -132,6 +132,20 @@ pub const CATALOGUE: &[Signature] = &[
         needs: &[],
         gives: &[fact(Following, At("at"))],
         within: "12h",
+    },
+    Signature {
+        name: "database.siblings_follow",
+        summary: "make the other members at this site standbys of the one that serves there",
+        done: "each streams from it, or the service has one member at this site; nothing that only a sibling has is discarded \
+               before `database.account` has saved it",
+        noun: Some(Noun::Database),
+        arguments: &[AT],
+        effect: Effect::Guarded,
+        guard: false,
+        undo: Undo::Nothing,
+        needs: &[fact(Promoted, At("at"))],
+        gives: &[],
+        within: "10m",
     },
     Signature {
         name: "database.keep_aside",

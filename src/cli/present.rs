@@ -4,21 +4,21 @@ use futures::future::join_all;
 
 use super::wire::Workshop;
 use crate::actions::database::port::{Role, Standing};
-use crate::base::name::{ServiceName, SiteName};
+use crate::base::name::ServiceName;
 
 /// One member as it was seen.
 struct Member {
     service: ServiceName,
-    site: SiteName,
+    place: String,
     standing: Result<Standing, String>,
 }
 
 /// A line for every member of every database.
 pub async fn lines(workshop: &Workshop) -> Vec<String> {
     let looks = workshop.databases().flat_map(|(service, database)| {
-        database.sites().into_iter().map(move |site| async move {
-            let standing = database.standing(&site).await.map_err(|error| error.message);
-            Member { service: service.clone(), site, standing }
+        database.members().map(move |(site, host)| async move {
+            let standing = database.by_member().standing(host).await.map_err(|error| error.message);
+            Member { service: service.clone(), place: database.place(site, host), standing }
         })
     });
     let members: Vec<Member> = join_all(looks).await;
@@ -27,9 +27,9 @@ pub async fn lines(workshop: &Workshop) -> Vec<String> {
 
 impl Member {
     fn line(&self, all: &[Self]) -> String {
-        let Self { service, site, standing } = self;
+        let Self { service, place, standing } = self;
         match standing {
-            Err(error) => format!("? {service} at {site}: {error}"),
+            Err(error) => format!("? {service} at {place}: {error}"),
             Ok(standing) => {
                 let mark = match standing.role {
                     Role::Primary => "●",
@@ -38,7 +38,7 @@ impl Member {
                 };
                 let members = all.iter().filter(|other| other.service == *service);
                 let behind = behind(standing, members.filter_map(|other| other.standing.as_ref().ok()));
-                format!("{mark} {service} at {site}: {}{behind}", standing.summary)
+                format!("{mark} {service} at {place}: {}{behind}", standing.summary)
             }
         }
     }

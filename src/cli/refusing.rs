@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::past;
 use super::prompt::Beforehand;
 use super::session::Prepared;
-use crate::actions::database::port::Role;
+use crate::actions::database::port::{Eyes as _, Role};
 use crate::engine::event::Question;
 use crate::engine::plan::Plan;
 use crate::engine::rehearsal::Rehearsal;
@@ -54,7 +54,7 @@ pub async fn or_emergency(refusal: Failure, prepared: &Prepared) -> Failure {
     let Some(from) = plan.from.as_ref().filter(|_| plan.mode == Mode::Planned && plan.runbook == "failover") else {
         return refusal;
     };
-    let looks = prepared.workshop.databases().filter(|(_, database)| database.sites().contains(from));
+    let looks = prepared.workshop.databases().filter(|(_, database)| database.places().contains(from));
     let looks = looks.map(|(_, database)| async move { database.standing(from).await.map(|standing| standing.role) });
     let roles = futures::future::join_all(looks).await;
     if roles.is_empty() || roles.iter().any(|role| matches!(role, Ok(Role::Primary))) {

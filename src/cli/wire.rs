@@ -13,7 +13,8 @@ use crate::actions::canary::port::Writer;
 use crate::actions::canary::{Canary, Name};
 use crate::actions::context::{Memory, RunContext};
 use crate::actions::database::lock;
-use crate::actions::database::port::{Adapter, Database, Role, Standing};
+use crate::actions::database::port::{Database, Kin, Role, Standing, Upkeep};
+use crate::actions::database::sites::{Sites, by_site};
 use crate::actions::database::{mysql, postgres};
 use crate::actions::ssh::Hosts;
 use crate::actions::{database, entrance, host, human, web};
@@ -30,26 +31,24 @@ use crate::store::watch::LockWatch;
 pub struct Workshop {
     estate: Arc<Estate>,
     hosts: Arc<Hosts>,
-    databases: BTreeMap<ServiceName, Arc<dyn Adapter>>,
+    databases: BTreeMap<ServiceName, Arc<Sites>>,
 }
 
 impl Workshop {
     /// Connects to nothing yet. The run of the context is named to the servers.
     pub fn new(estate: Arc<Estate>, context: &RunContext) -> Result<Self, String> {
         let hosts = Hosts::new(&estate);
-        let mut databases: BTreeMap<ServiceName, Arc<dyn Adapter>> = BTreeMap::new();
+        let mut databases = BTreeMap::new();
         for service in estate.services.values() {
-            match &service.kind {
-                Kind::Postgres(_) => {
-                    let cluster = postgres::Cluster::new(&estate, &service.name, &hosts, context)?;
-                    databases.insert(service.name.clone(), cluster);
-                }
-                Kind::Mysql(_) => {
-                    let cluster = mysql::Cluster::new(&estate, &service.name, &hosts, context)?;
-                    databases.insert(service.name.clone(), cluster);
-                }
-                Kind::Web(_) => {}
-            }
+            let name = &service.name;
+            let kin: Arc<dyn Kin> = match &service.kind {
+                Kind::Postgres(_) => postgres::Cluster::new(&estate, name, &hosts, context)?,
+                Kind::Mysql(_) => mysql::Cluster::new(&estate, name, &hosts, context)?,
+                Kind::Web(_) => continue,
+            };
+            let members = service.kind.database_members().unwrap_or_default();
+            let members = members.into_iter().map(|(site, host)| (site.clone(), host.clone()));
+            databases.insert(name.clone(), Arc::new(Sites::new(name.clone(), kin, members, context.clone())));
         }
         Ok(Self { estate, hosts, databases })
     }
@@ -73,7 +72,7 @@ impl Workshop {
                 };
                 let service = ServiceName::new(item.as_str()).map_err(|error| error.to_string())?;
                 let database = self.databases.get(&service).ok_or_else(|| format!("no database `{service}`"))?;
-                database::make(bound, &service, Arc::clone(database) as Arc<dyn Database>, context)
+                database::make(bound, &service, Arc::<Sites>::clone(database) as Arc<dyn Database>, context)
             }
             "entrance" => entrance::make(bound, &self.estate, context),
             "web" => web::make(bound, &self.estate, context),
@@ -84,7 +83,7 @@ impl Workshop {
     }
 
     /// The databases, by service.
-    pub fn databases(&self) -> impl Iterator<Item = (&ServiceName, &Arc<dyn Adapter>)> {
+    pub fn databases(&self) -> impl Iterator<Item = (&ServiceName, &Arc<Sites>)> {
         self.databases.iter()
     }
 
@@ -92,9 +91,11 @@ impl Workshop {
     /// are is remembered on the way.
     pub async fn serving(&self, memory: &Memory) -> Option<SiteName> {
         let looks = self.databases.iter().map(|(service, database)| async move {
-            let sites = database.sites();
-            let looks = sites.iter().map(|site| async move { (site.clone(), database.standing(site).await.ok()) });
-            let standings = futures::future::join_all(looks).await;
+            let looks = database
+                .members()
+                .map(|(site, host)| async move { (site, database.by_member().standing(host).await.ok()) });
+            let members = futures::future::join_all(looks).await;
+            let standings = by_site(members.iter().map(|(site, standing)| (*site, standing.as_ref())));
             last_seen::take_in(memory, service, &standings);
             standings
         });

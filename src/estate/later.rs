@@ -19,9 +19,6 @@ pub(super) fn not_yet(path: &[&str], key: &str) -> Option<String> {
         (["services", _, "postgres", .., "replication"], "password") => {
             Some("this version takes no `password` here; let the member read it from a `passfile`".to_owned())
         }
-        (["services", _, "mysql"], "followers") => {
-            Some("this version knows one member a site; leave `followers` out".to_owned())
-        }
         _ => None,
     }
 }

@@ -354,11 +354,24 @@ impl Kind {
         }
     }
 
-    /// The sites of a database's members, in the order written; `None` for what is no database.
+    /// The sites of a database's members, each once, in the order written; `None` for what is no database.
     pub fn database_sites(&self) -> Option<Vec<&SiteName>> {
+        let mut sites = Vec::new();
+        for (site, _) in self.database_members()? {
+            if !sites.contains(&site) {
+                sites.push(site);
+            }
+        }
+        Some(sites)
+    }
+
+    /// Site and host of a database's members, in the order written; `None` for what is no database.
+    pub fn database_members(&self) -> Option<Vec<(&SiteName, &HostName)>> {
         match self {
-            Self::Postgres(postgres) => Some(postgres.members.iter().map(|member| &member.site).collect()),
-            Self::Mysql(mysql) => Some(mysql.members.iter().map(|member| &member.site).collect()),
+            Self::Postgres(postgres) => {
+                Some(postgres.members.iter().map(|member| (&member.site, &member.host)).collect())
+            }
+            Self::Mysql(mysql) => Some(mysql.members.iter().map(|member| (&member.site, &member.host)).collect()),
             Self::Web(_) => None,
         }
     }

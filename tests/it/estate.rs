@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use switchback::base::name::{HostName, ServiceName, SiteName};
+use switchback::base::place::Source;
 use switchback::base::secret::SecretRef;
 use switchback::estate::model::{Control, EntranceKind, Kind, PostgresMember, ReplicationAuth, Tls};
 use switchback::estate::{self, Estate};
 
-use crate::bench::Folder;
+use crate::bench::{Folder, case, edited};
 
 fn shop() -> Estate {
     let folder = Folder::shop();
@@ -82,4 +83,45 @@ fn objectives_are_the_estates_unless_a_service_has_its_own() {
     );
     assert!(matches!(estate.services["shop-web"].kind, Kind::Web(_)));
     assert_eq!(estate.digest.len(), 64);
+}
+
+/// The plain estate with a second host at site a, and a MariaDB service that has a member on each.
+fn with_siblings(from: &str, to: &str) -> Result<Estate, String> {
+    let service = "services:\n  booking:\n    priority: 1\n    mysql:\n      flavour: mariadb\n      control: {systemd: mariadb}\n      \
+                   databases: [booking]\n      user: switchback\n      password: {env: BOOKING}\n      \
+                   replication: {user: repl, password: {env: REPL}}\n      followers: of_primary\n      \
+                   members:\n        a-db: {}\n        a-db2: {}\n        b-db: {}\n";
+    let text = case("plain.yaml").replacen("services:\n", service, 1).replacen(
+        "  b-db: {",
+        "  a-db2: {site: a}\n  b-db: {",
+        1,
+    );
+    let source = Source::new("switchback.yaml", edited(&text, from, to));
+    estate::parse(&source, Path::new("/"), None).map_err(|problems| problems.to_string())
+}
+
+#[test]
+fn a_site_may_have_several_members_of_a_mariadb() {
+    let estate = with_siblings("followers: of_primary", "followers: of_primary").expect("sound");
+    let kind = &estate.services[&ServiceName::new("booking").expect("a name")].kind;
+    let sites: Vec<&str> = kind.database_sites().expect("a database").iter().map(|site| site.as_str()).collect();
+    assert_eq!(sites, ["a", "b"], "each once");
+    let members = kind.database_members().expect("a database");
+    let members: Vec<_> = members.iter().map(|(site, host)| (site.as_str(), host.as_str())).collect();
+    assert_eq!(members, [("a", "a-db"), ("a", "a-db2"), ("b", "b-db")], "in the order written");
+}
+
+#[test]
+fn what_siblings_cannot_do_yet_is_said() {
+    let refused = |from: &str, to: &str| with_siblings(from, to).map(drop).expect_err("it is refused");
+    let said = refused("followers: of_primary", "followers: per_site");
+    assert!(said.contains("lets every member follow the one that serves"), "{said}");
+    let said = refused(
+        "{user: replicator}\n      members: {a-db: {}, b-db: {}}",
+        "{user: replicator}\n      members: {a-db2: {}, a-db: {}, b-db: {}}",
+    );
+    assert!(
+        said.contains("a-db is at a, and so is a-db2; of PostgreSQL this version moves one server a site"),
+        "{said}"
+    );
 }

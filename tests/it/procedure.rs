@@ -47,6 +47,7 @@ fn every_step_of_the_shipped_runbooks_can_be_done_by_hand() {
         assert!(steps.len() > 3, "{text}");
         for step in steps {
             let outside = step.contains("has no login; look at it from outside");
+            let outside = outside || step.contains(": nothing is to be done");
             assert!(step.contains("```sh\n") || outside, "{order:?}: nothing to type for {step}");
         }
         assert!(!text.contains("not-a-secret"), "a secret is on paper");

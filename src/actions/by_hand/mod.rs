@@ -106,17 +106,43 @@ fn database(
         *other != site && (from.is_none_or(|from| from == site || !sites.contains(&from)) || Some(*other) == from)
     })?;
     let word = action.name.strip_prefix("database.")?;
-    match kind {
+    let members = kind.database_members()?;
+    let hosts = |site: &SiteName| -> Vec<&HostName> {
+        members.iter().filter(|(at, _)| *at == site).map(|(_, host)| *host).collect()
+    };
+    let (own, others) = (hosts(site), hosts(other));
+    let (first, leader) = (*own.first()?, *others.first()?);
+    let one = |word: &str, host: &HostName, leader: &HostName| match kind {
         Kind::Postgres(found) => {
-            let member = |site: &SiteName| found.members.iter().find(|member| member.site == *site);
-            Some(postgres::by_hand(word, text(action, "by"), member(site)?, member(other)?, estate))
+            let member = |host: &HostName| found.members.iter().find(|member| member.host == *host);
+            Some(postgres::by_hand(word, text(action, "by"), member(host)?, member(leader)?, estate))
         }
         Kind::Mysql(found) => {
-            let member = |site: &SiteName| found.members.iter().find(|member| member.site == *site);
-            Some(mysql::by_hand(word, member(site)?, member(other)?, estate))
+            let member = |host: &HostName| found.members.iter().find(|member| member.host == *host);
+            Some(mysql::by_hand(word, member(host)?, member(leader)?, estate))
         }
         Kind::Web(_) => None,
+    };
+    let beside_own = own.iter().skip(1).copied();
+    if word == "siblings_follow" {
+        let steps = beside_own.filter_map(|host| one("follow", host, first)).flat_map(|hand| hand.steps);
+        let mut steps: Vec<Hand> = steps.collect();
+        if steps.is_empty() {
+            steps.push(Hand::anywhere("", format!("`{name}` has one member at {site}: nothing is to be done")));
+        }
+        return Some(steps.into());
     }
+    let mut by_hand = one(word, first, leader)?;
+    // What is to be done of all members is written out for each; a fence of a sibling is to see that it is one.
+    let (word, more): (_, Vec<&HostName>) = match word {
+        "follow" | "keep_aside" | "account" | "marker_seen" | "ready" => {
+            (word, beside_own.chain(others.iter().skip(1).copied()).collect())
+        }
+        "fence" => ("ready", beside_own.collect()),
+        _ => (word, Vec::new()),
+    };
+    by_hand.steps.extend(more.into_iter().filter_map(|host| one(word, host, leader)).flat_map(|hand| hand.steps));
+    Some(by_hand)
 }
 
 fn web(action: &BoundAction, name: &str, site: Option<&SiteName>, estate: &Estate) -> Option<ByHand> {

@@ -16,6 +16,11 @@ fn estate() -> Estate {
          blog: {priority: 2, mysql: {flavour: mysql, port: 3307, data_dir: /srv/blog, control: {systemd: mysql}, databases: [blog], user: sb, \
          password: {env: W}, replication: {user: repl, password: {env: R}}, members: {a-db: {}, b-db: {}}}}\n",
     );
+    // A sibling at one of the sites.
+    let text = text.replace("hosts:\n", "hosts:\n  a-db2: {site: a, address: 192.0.2.12}\n");
+    let text = text.replace("databases: [blog]", "followers: of_primary, databases: [blog]");
+    let (before, blog) = text.split_once("blog:").expect("it is there");
+    let text = format!("{before}blog:{}", blog.replacen("a-db: {}, b-db", "a-db: {}, a-db2: {}, b-db", 1));
     let text = text.replace(
         "  www.shop.test: {needs: [shop], dns: {}}\n",
         "  www.shop.test: {needs: [shop], dns: {}}\n  db.in.test: {needs: [orders], dns: {provider: bind}}\n",
@@ -63,7 +68,9 @@ fn every_action_of_the_catalogue_can_be_done_by_hand() {
                 let found = by_hand(&action(signature.name, *item, at), Some(&from), &estate);
                 assert!(!found.steps.is_empty(), "{} on {item:?} has no text", signature.name);
                 let typed = found.steps.iter().any(|hand| !hand.command.is_empty());
-                assert!(typed || signature.noun.is_none(), "{} on {item:?}: nothing to type", signature.name);
+                // Where there is one member, nobody is beside it.
+                let nobody = signature.name == "database.siblings_follow";
+                assert!(typed || nobody || signature.noun.is_none(), "{} on {item:?}: nothing to type", signature.name);
                 for hand in found.steps.iter().chain(&found.back) {
                     assert!(!hand.expect.is_empty(), "{} on {item:?}: {hand:?}", signature.name);
                     for (variable, lies) in &hand.secrets {
@@ -97,4 +104,25 @@ fn each_acts_where_it_should() {
     let fence = by_hand(&action("database.fence", Some((Noun::Database, "blog")), "a"), Some(&from), &estate);
     assert!(fence.steps.iter().any(|hand| hand.command.contains("--host=a-db --port=3307")), "{fence:?}");
     assert!(fence.steps.iter().any(|hand| hand.command.contains("SET PERSIST super_read_only")), "{fence:?}");
+}
+
+#[test]
+fn what_concerns_every_member_is_written_out_for_each() {
+    let estate = estate();
+    let from = site("a");
+    let told = |name: &str, at: &str| {
+        let found = by_hand(&action(name, Some((Noun::Database, "blog")), at), Some(&from), &estate);
+        found.steps.into_iter().map(|hand| hand.command).collect::<Vec<_>>().join("\n")
+    };
+    for (name, at) in [
+        ("database.follow", "a"),
+        ("database.siblings_follow", "a"),
+        ("database.marker_seen", "a"),
+        ("database.ready", "b"),
+        ("database.fence", "a"),
+    ] {
+        assert!(told(name, at).contains("--host=192.0.2.12"), "{name}: {}", told(name, at));
+    }
+    assert!(!told("database.promote", "b").contains("192.0.2.12"));
+    assert!(!told("database.siblings_follow", "b").contains("--host"));
 }

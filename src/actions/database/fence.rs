@@ -100,7 +100,11 @@ impl Action for Fencing {
             match self.0.database.fence(touch, &self.0.at, self.0.context.mode).await? {
                 Fence::Proven(evidence) => Ok(Applied::Proven(evidence)),
                 Fence::Open(evidence) => Ok(Applied::Unproven(evidence)),
-                Fence::Unprovable(why) => Err(ActionError::in_doubt(why)),
+                // Of one member; the others are fenced.
+                Fence::Unprovable(why) => match self.accepted(&why) {
+                    Some(accepted) => Ok(Applied::Proven(accepted)),
+                    None => Err(ActionError::in_doubt(why)),
+                },
                 // It was tried to the end; nothing more can be done from here.
                 Fence::Unproven(evidence) => match self.accepted(&evidence.summary) {
                     Some(evidence) => Ok(Applied::Proven(evidence)),

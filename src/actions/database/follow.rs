@@ -1,4 +1,5 @@
-//! `database.follow`: the member at a site becomes a standby of the one that serves.
+//! `database.follow`: the members at a site become standbys of the one that serves. `database.siblings_follow`: those beside
+//! the one that serves do, which after an emergency is all that can.
 
 use futures::future::BoxFuture;
 
@@ -11,37 +12,71 @@ use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, Fact
 pub struct Follow {
     pub situation: Situation,
     pub by: By,
+    pub who: Who,
+}
+
+/// Who is to follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody at the site.
+    Site,
+    /// Those beside the one that leads at the site, once it serves.
+    Siblings,
 }
 
 impl Follow {
-    /// The way, or what is in it.
-    async fn way(&self) -> Result<Result<(SiteName, Way), Observed>, ActionError> {
-        let Situation { service, at, database, context } = &self.situation;
+    /// Whom to follow, or why nobody can be.
+    async fn leader(&self) -> Result<Result<SiteName, Observed>, ActionError> {
+        let Situation { service, at, context, .. } = &self.situation;
+        if self.who == Who::Siblings {
+            if self.situation.standing().await?.role == Role::Primary {
+                return Ok(Ok(at.clone()));
+            }
+            let reason = format!("`{service}` does not take writes at {at} yet");
+            return Ok(Err(self.situation.blocked_until(FactKind::Promoted, at, reason)));
+        }
         let standing = self.situation.standing().await;
         let leader = self.situation.leader().await?;
-        let Some(leader) = leader else {
+        Ok(leader.ok_or_else(|| {
             let other = context.to.as_ref().filter(|to| *to != at).cloned().or_else(|| self.situation.came_from());
             let reason = match standing {
                 Ok(standing) if standing.role == Role::Primary => format!("`{service}` takes writes at {at} itself"),
                 _ => format!("no other member of `{service}` takes writes, so there is none to follow"),
             };
-            return Ok(Err(match other {
+            match other {
                 Some(other) => Observed::Blocked {
                     until: Some(self.situation.fact(FactKind::Promoted, &other)),
                     reason,
                     evidence: Evidence::new(format!("would follow {other}, once it serves")),
                 },
                 None => Observed::Blocked { until: None, reason, evidence: Evidence::default() },
-            }));
+            }
+        }))
+    }
+
+    /// The way, or what is in it.
+    async fn way(&self) -> Result<Result<(SiteName, Way), Observed>, ActionError> {
+        let Situation { service, at, database, .. } = &self.situation;
+        if self.who == Who::Siblings && database.siblings(at).is_empty() {
+            let evidence = Evidence::new(format!("`{service}` has one member at {at}"));
+            return Ok(Ok((at.clone(), Way::Already(evidence))));
+        }
+        let leader = match self.leader().await? {
+            Ok(leader) => leader,
+            Err(blocked) => return Ok(Err(blocked)),
         };
         let way = database.way_to_follow(at, &leader, self.by).await?;
         if matches!(way, Way::Rewind(_) | Way::Copy(_))
             && let Account::ToTake(lost) = database.lost_writes(at, &leader).await?
         {
+            let by_hand = match self.who {
+                Who::Site => String::new(),
+                Who::Siblings => format!(": `switchback run rejoin --input site={at}`"),
+            };
             return Ok(Err(Observed::Blocked {
                 until: Some(self.situation.fact(FactKind::Accounted, at)),
                 reason: format!(
-                    "it would discard what is not saved yet ({}); `database.account` saves it",
+                    "it would discard what is not saved yet ({}); `database.account` saves it{by_hand}",
                     lost.summary
                 ),
                 evidence: match way {
@@ -56,7 +91,11 @@ impl Follow {
 
 impl Action for Follow {
     fn summary(&self) -> String {
-        format!("make `{}` at {} follow the one that serves", self.situation.service, self.situation.at)
+        let Situation { service, at, .. } = &self.situation;
+        match self.who {
+            Who::Site => format!("make `{service}` at {at} follow the one that serves"),
+            Who::Siblings => format!("make the other members of `{service}` at {at} follow the one that serves there"),
+        }
     }
     fn effect(&self) -> Effect {
         Effect::Guarded

@@ -20,6 +20,7 @@ pub mod postgres;
 mod prepare;
 mod promote;
 mod ready;
+pub mod sites;
 pub mod situation;
 pub use situation::two_writers;
 mod tables_equal;
@@ -68,7 +69,7 @@ pub fn make(
     let arguments = serde_json::Value::Object(bound.arguments.clone());
     let wrong = |error: serde_json::Error| format!("`{}`: {error}", bound.name);
     let situation = |at: SiteName| -> Result<Situation, String> {
-        if !database.sites().contains(&at) {
+        if !database.places().contains(&at) {
             return Err(format!("`{service}` has no member at {at}"));
         }
         Ok(Situation { service: service.clone(), at, database: Arc::clone(&database), context: context.clone() })
@@ -84,7 +85,10 @@ pub fn make(
         "database.write_test" => Box::new(write_test::WriteTest(at(arguments)?)),
         "database.follow" => {
             let FollowAt { at, by } = serde_json::from_value(arguments).map_err(wrong)?;
-            Box::new(follow::Follow { situation: situation(at)?, by })
+            Box::new(follow::Follow { situation: situation(at)?, by, who: follow::Who::Site })
+        }
+        "database.siblings_follow" => {
+            Box::new(follow::Follow { situation: at(arguments)?, by: By::Cheapest, who: follow::Who::Siblings })
         }
         "database.keep_aside" => {
             let KeepAt { at, label } = serde_json::from_value(arguments).map_err(wrong)?;

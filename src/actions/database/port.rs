@@ -8,32 +8,42 @@ use std::fmt;
 use futures::future::BoxFuture;
 
 use super::lock::MemberLock;
-use crate::base::name::SiteName;
+use crate::base::name::{HostName, SiteName};
 use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::runbook::bound::Mode;
 
 /// What a port's verbs give.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, ActionError>>;
 
-/// One service's database: its leading member at each site.
-pub trait Database: Eyes + Hands {}
-impl<T: Eyes + Hands> Database for T {}
+/// What a member is named by: to the actions its site, to an adapter its host.
+pub trait Place: Clone + Ord + fmt::Display + fmt::Debug + Send + Sync + 'static {}
+impl Place for SiteName {}
+impl Place for HostName {}
+
+/// One service's database. To the actions a site is one member: the one that leads there, with its siblings behind it
+/// ([`Sites`](super::sites::Sites)). An adapter knows servers, by host, and nothing of who stands beside whom.
+pub trait Database<P: Place = SiteName>: Eyes<P> + Hands<P> {}
+impl<P: Place, T: Eyes<P> + Hands<P>> Database<P> for T {}
 
 /// Looks. None of them changes anything.
-pub trait Eyes: fmt::Debug + Send + Sync {
-    /// The sites that have a member.
-    fn sites(&self) -> Vec<SiteName>;
+pub trait Eyes<P: Place = SiteName>: fmt::Debug + Send + Sync {
+    /// The places that have a member.
+    fn places(&self) -> Vec<P>;
+    /// The members at a place beside the one that leads there; none where a place is one member.
+    fn siblings(&self, _place: &P) -> Vec<HostName> {
+        Vec::new()
+    }
     /// How the member at a site stands. An error when it cannot be known, over SQL or from the disk.
-    fn standing<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Standing>;
+    fn standing<'a>(&'a self, site: &'a P) -> Answer<'a, Standing>;
     /// Whether a site is proven unable to take a write, also after a restart.
-    fn fence_look<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Fence>;
+    fn fence_look<'a>(&'a self, site: &'a P) -> Answer<'a, Fence>;
     /// Whether everything that the (fenced) primary at `from` wrote has arrived at `to`.
-    fn arrival<'a>(&'a self, from: &'a SiteName, to: &'a SiteName) -> Answer<'a, Arrival>;
+    fn arrival<'a>(&'a self, from: &'a P, to: &'a P) -> Answer<'a, Arrival>;
     /// What a role change at `at` rests on. A kind that can look at all members at once, and once for all of it, does:
     /// inside an outage every look counts. Here it is one look after the other, as far as they make sense.
-    fn scene<'a>(&'a self, at: &'a SiteName, from: Option<&'a SiteName>) -> BoxFuture<'a, Scene> {
+    fn scene<'a>(&'a self, at: &'a P, from: Option<&'a P>) -> BoxFuture<'a, Scene<P>> {
         Box::pin(async move {
-            let mut scene = Scene::unseen(self.standing(at).await, self.sites(), at, from);
+            let mut scene = Scene::unseen(self.standing(at).await, self.places(), at, from);
             if !scene.standing.as_ref().is_ok_and(|standing| standing.role != Role::Primary) {
                 return scene;
             }
@@ -50,37 +60,31 @@ pub trait Eyes: fmt::Debug + Send + Sync {
         })
     }
     /// How the member at a site stands, where only its role matters: what is done next proves the rest.
-    fn role<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Role> {
+    fn role<'a>(&'a self, site: &'a P) -> Answer<'a, Role> {
         Box::pin(async move { self.standing(site).await.map(|standing| standing.role) })
     }
     /// Everything that could make a promotion at `to`, or the way back, fail; all of it at once.
-    fn findings<'a>(&'a self, from: Option<&'a SiteName>, to: &'a SiteName, mode: Mode) -> Answer<'a, Vec<Finding>>;
+    fn findings<'a>(&'a self, from: Option<&'a P>, to: &'a P, mode: Mode) -> Answer<'a, Vec<Finding>>;
     /// How the member at `site` could be made to follow the one at `leader`.
-    fn way_to_follow<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, by: By) -> Answer<'a, Way>;
+    fn way_to_follow<'a>(&'a self, site: &'a P, leader: &'a P, by: By) -> Answer<'a, Way>;
     /// Whether there is something at `site` that following `leader` would destroy, and whether it is kept already.
-    fn keepsake<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Keepsake>;
+    fn keepsake<'a>(&'a self, site: &'a P, leader: &'a P, label: &'a str) -> Answer<'a, Keepsake>;
     /// Whether the member at `site` wrote what never reached the one at `leader`, and whether the account of it is taken.
-    fn lost_writes<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Account>;
+    fn lost_writes<'a>(&'a self, site: &'a P, leader: &'a P) -> Answer<'a, Account>;
     /// What there is to compare between the leader and the member at `site`, which follows it; in a fixed order.
-    fn tables<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Vec<Table>>;
+    fn tables<'a>(&'a self, site: &'a P, leader: &'a P) -> Answer<'a, Vec<Table>>;
     /// Compares the next part of a table, beginning where the part before said that it ended (`None`: at its beginning).
     /// A call takes seconds, not minutes.
-    fn compare<'a>(
-        &'a self,
-        site: &'a SiteName,
-        leader: &'a SiteName,
-        table: &'a Table,
-        from: Option<&'a str>,
-    ) -> Answer<'a, Part>;
+    fn compare<'a>(&'a self, site: &'a P, leader: &'a P, table: &'a Table, from: Option<&'a str>) -> Answer<'a, Part>;
     /// Whether this kind of row, written on the leader's present timeline, can be read at `site`.
-    fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>>;
+    fn has_row<'a>(&'a self, site: &'a P, row: Row) -> Answer<'a, Option<Evidence>>;
     /// What a promotion of ours that was cut off has not done yet at a site that takes writes; `None` when nothing.
-    fn promotion_rest<'a>(&'a self, _site: &'a SiteName) -> Answer<'a, Option<String>> {
+    fn promotion_rest<'a>(&'a self, _site: &'a P) -> Answer<'a, Option<String>> {
         Box::pin(async { Ok(None) })
     }
     /// Why the member at a site may have been promoted, for all that can be seen; `None` when it is proven to
     /// have stayed a follower, also one that has stopped since. A kind that can tell that from the disk says so.
-    fn doubt_that_it_followed<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
+    fn doubt_that_it_followed<'a>(&'a self, site: &'a P) -> Answer<'a, Option<String>> {
         Box::pin(async move {
             let standing = self.standing(site).await?;
             Ok((standing.role != Role::Standby).then_some(standing.summary))
@@ -91,65 +95,59 @@ pub trait Eyes: fmt::Debug + Send + Sync {
 }
 
 /// Touches. Each is repeatable, and gives what it saw at its end.
-pub trait Hands {
+pub trait Hands<P: Place = SiteName> {
     /// Flushes what a clean stop would have to flush.
-    fn shorten<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence>;
+    fn shorten<'a>(&'a self, touch: &'a Touch, site: &'a P) -> Answer<'a, Evidence>;
     /// Stops the member at `site` from taking writes, now and after a restart, and proves it.
-    fn fence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, mode: Mode) -> Answer<'a, Fence>;
+    fn fence<'a>(&'a self, touch: &'a Touch, site: &'a P, mode: Mode) -> Answer<'a, Fence>;
     /// Takes a fence back: the member serves as it did. The caller has seen that nobody was promoted.
-    fn unfence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence>;
+    fn unfence<'a>(&'a self, touch: &'a Touch, site: &'a P) -> Answer<'a, Evidence>;
     /// Makes the member at `site` follow nobody.
-    fn detach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence>;
+    fn detach<'a>(&'a self, touch: &'a Touch, site: &'a P) -> Answer<'a, Evidence>;
     /// Takes a detachment back: the member follows the one at `leader` again.
-    fn attach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence>;
+    fn attach<'a>(&'a self, touch: &'a Touch, site: &'a P, leader: &'a P) -> Answer<'a, Evidence>;
     /// Promotes the member at `to`; proves where it forked from the one at `from`, leaves the receipt.
-    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a SiteName>, to: &'a SiteName) -> Answer<'a, Evidence>;
+    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a P>, to: &'a P) -> Answer<'a, Evidence>;
     /// Writes a row of this kind at `leader` and reads it back at `seen_at`.
-    fn write_row<'a>(
-        &'a self,
-        touch: &'a Touch,
-        leader: &'a SiteName,
-        seen_at: &'a SiteName,
-        row: Row,
-    ) -> Answer<'a, Evidence>;
+    fn write_row<'a>(&'a self, touch: &'a Touch, leader: &'a P, seen_at: &'a P, row: Row) -> Answer<'a, Evidence>;
     /// Makes the member at `site` follow the one at `leader`, in this way, until it is seen to stream.
-    fn follow<'a>(
-        &'a self,
-        touch: &'a Touch,
-        site: &'a SiteName,
-        leader: &'a SiteName,
-        way: &'a Way,
-    ) -> Answer<'a, Evidence>;
+    fn follow<'a>(&'a self, touch: &'a Touch, site: &'a P, leader: &'a P, way: &'a Way) -> Answer<'a, Evidence>;
     /// Keeps aside what following `leader` would destroy at `site`.
-    fn keep<'a>(
-        &'a self,
-        touch: &'a Touch,
-        site: &'a SiteName,
-        leader: &'a SiteName,
-        label: &'a str,
-    ) -> Answer<'a, Evidence>;
+    fn keep<'a>(&'a self, touch: &'a Touch, site: &'a P, leader: &'a P, label: &'a str) -> Answer<'a, Evidence>;
     /// Saves what the member at `site` wrote and the one at `leader` never got, so that people can write it again.
     /// Changes nothing that a later `follow` would not change, and nothing that is the only evidence.
-    fn take_account<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence>;
+    fn take_account<'a>(&'a self, touch: &'a Touch, site: &'a P, leader: &'a P) -> Answer<'a, Evidence>;
     /// Drops what `leftovers` found.
     fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence>;
 }
 
 /// What is done outside a run's steps: the lock, what a service's servers need, what role changes left behind.
-pub trait Upkeep {
+pub trait Upkeep<P: Place = SiteName> {
     /// The lock of the estate at each member, not yet taken; for [`lock::acquire`](super::lock::acquire).
     fn locks(&self, estate: &str) -> Vec<Box<dyn MemberLock>>;
     /// The receipts of role changes that the member at a site holds, newest first.
-    fn receipts<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Vec<Receipt>>;
+    fn receipts<'a>(&'a self, site: &'a P) -> Answer<'a, Vec<Receipt>>;
     /// What Switchback needs at the server of a site, and what of it is there.
-    fn needs<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Vec<Need>>;
+    fn needs<'a>(&'a self, site: &'a P) -> Answer<'a, Vec<Need>>;
     /// Makes what is missing at the server of a site, which must be the one that takes writes. Gives what was made.
-    fn prepare<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Vec<Need>>;
+    fn prepare<'a>(&'a self, touch: &'a Touch, site: &'a P) -> Answer<'a, Vec<Need>>;
 }
 
 /// All that an adapter is.
-pub trait Adapter: Database + Upkeep {}
-impl<T: Database + Upkeep> Adapter for T {}
+pub trait Adapter<P: Place = SiteName>: Database<P> + Upkeep<P> {}
+impl<P: Place, T: Database<P> + Upkeep<P>> Adapter<P> for T {}
+
+/// An adapter, member by member, with what it knows of those that neither lead nor are to lead.
+pub trait Kin: Adapter<HostName> {
+    /// Everything that would keep this member from following the one at `to`, or makes it a danger to it; all at once.
+    fn sibling_findings<'a>(
+        &'a self,
+        sibling: &'a HostName,
+        from: Option<&'a HostName>,
+        to: &'a HostName,
+        mode: Mode,
+    ) -> Answer<'a, Vec<Finding>>;
+}
 
 /// What a role change left behind in the database.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -176,25 +174,20 @@ pub struct Need {
 
 /// What a role change rests on. Each part may have failed by itself.
 #[derive(Debug, Clone)]
-pub struct Scene {
+pub struct Scene<P = SiteName> {
     /// How the member acted upon stands.
     pub standing: Result<Standing, ActionError>,
     /// Whether each other site is fenced.
-    pub fences: Vec<(SiteName, Result<Fence, ActionError>)>,
+    pub fences: Vec<(P, Result<Fence, ActionError>)>,
     /// Whether everything has arrived from the site that served last, where there is one.
     pub arrival: Option<Result<Arrival, ActionError>>,
 }
 
-impl Scene {
+impl<P: Place> Scene<P> {
     /// A scene of which only the standing is known. What was not looked at is an error, so that nothing can rest on it.
-    pub fn unseen(
-        standing: Result<Standing, ActionError>,
-        sites: Vec<SiteName>,
-        at: &SiteName,
-        from: Option<&SiteName>,
-    ) -> Self {
-        let not_seen = |site: &SiteName| ActionError::transient(format!("{site} was not looked at"));
-        let elsewhere = sites.into_iter().filter(|site| site != at);
+    pub fn unseen(standing: Result<Standing, ActionError>, places: Vec<P>, at: &P, from: Option<&P>) -> Self {
+        let not_seen = |site: &P| ActionError::transient(format!("{site} was not looked at"));
+        let elsewhere = places.into_iter().filter(|site| site != at);
         Self {
             standing,
             fences: elsewhere.map(|site| (site.clone(), Err(not_seen(&site)))).collect(),

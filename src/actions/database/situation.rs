@@ -1,5 +1,6 @@
 //! What several of the actions ask before they decide.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::port::{Arrival, Database, Fence, Role, Scene, Standing};
@@ -9,7 +10,7 @@ use crate::engine::action::{ActionError, Evidence, Fact, FactKind, Observed};
 use crate::runbook::bound::Mode;
 
 /// Two members take writes: which one is right only a person can know, and no runbook settles it.
-pub fn two_writers(service: &ServiceName, one: &SiteName, other: &SiteName) -> String {
+pub fn two_writers(service: &ServiceName, one: impl fmt::Display, other: impl fmt::Display) -> String {
     format!(
         "`{service}` takes writes at {one} and at {other}: find out which one is right, stop the other's server on its host \
          (`pg_ctl stop -m fast`, or its unit), then `switchback run rejoin --input site=SITE` for the one that was stopped"
@@ -46,7 +47,7 @@ impl Situation {
 
     /// The other sites that have a member.
     pub fn elsewhere(&self) -> Vec<SiteName> {
-        self.database.sites().into_iter().filter(|site| site != &self.at).collect()
+        self.database.places().into_iter().filter(|site| site != &self.at).collect()
     }
 
     /// The site that served last, as the run knows it; else the one other.
@@ -67,7 +68,14 @@ impl Situation {
                     return Ok(Some(self.blocked_until(FactKind::Fenced, site, reason)));
                 }
                 Fence::Unprovable(why) => {
-                    let reason = format!("nothing proves that `{}` cannot take a write at {site}: {why}", self.service);
+                    let mut reason =
+                        format!("nothing proves that `{}` cannot take a write at {site}: {why}", self.service);
+                    // No earlier step can mend it there.
+                    if site == &self.at && self.context.mode == Mode::Emergency {
+                        reason = format!(
+                            "{reason}; see to it by hand and accept it with `--accept-unfenced {site} --reason …`"
+                        );
+                    }
                     return Ok(Some(self.blocked_until(FactKind::Fenced, site, reason)));
                 }
             }
@@ -130,15 +138,26 @@ impl Situation {
         evidence
     }
 
-    /// The site whose member takes writes, when one elsewhere does.
+    /// The site whose member takes writes, when one elsewhere does; or this one, where there are others to follow it.
     pub async fn leader(&self) -> Result<Option<SiteName>, ActionError> {
+        // Of a site that another is to take over from, the others follow that other one.
+        let stays = self.context.to.as_ref().is_none_or(|to| to == &self.at);
+        let here = stays
+            && !self.database.siblings(&self.at).is_empty()
+            && self.standing().await.is_ok_and(|standing| standing.role == Role::Primary);
         let mut trouble = None;
         for site in self.elsewhere() {
             match self.database.standing(&site).await {
+                Ok(standing) if standing.role == Role::Primary && here => {
+                    return Err(ActionError::refused(two_writers(&self.service, &self.at, &site)));
+                }
                 Ok(standing) if standing.role == Role::Primary => return Ok(Some(site)),
                 Ok(_) => {}
                 Err(error) => trouble = Some(error),
             }
+        }
+        if here {
+            return Ok(Some(self.at.clone()));
         }
         trouble.map_or(Ok(None), Err)
     }

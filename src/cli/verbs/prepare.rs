@@ -59,7 +59,7 @@ fn tell(common: &Common, made: usize) {
 /// The site that takes writes: what is made there reaches the others by replication.
 async fn primary(name: &ServiceName, cluster: &dyn Adapter) -> Result<SiteName, Failure> {
     let mut seen = Vec::new();
-    for site in cluster.sites() {
+    for site in cluster.places() {
         match cluster.standing(&site).await {
             Ok(standing) if standing.role == Role::Primary => return Ok(site),
             Ok(standing) => seen.push(format!("{site}: {}", standing.summary)),

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::actions::context::Memory;
 use crate::actions::database::port::{Fence, Receipt, Role, Standing};
-use crate::actions::database::two_writers;
+use crate::actions::database::{sites, two_writers};
 use crate::actions::entrance::summary;
-use crate::base::name::{ServiceName, SiteName};
+use crate::base::name::{HostName, ServiceName, SiteName};
 use crate::cli::args::{Common, Format};
 use crate::cli::clock::wall_ms;
 use crate::cli::error::Failure;
@@ -24,6 +24,9 @@ use crate::estate::Estate;
 struct Row {
     service: ServiceName,
     site: SiteName,
+    host: HostName,
+    /// Where it stands, as people are told: its host is named where it is not the only one at its site.
+    place: String,
     standing: Result<Standing, ActionError>,
     fence: Result<Fence, ActionError>,
     /// The last role change that this member knows of.
@@ -50,14 +53,14 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// A service that takes writes at two sites at once, and these.
-    pub fn conflict(&self) -> Option<(&ServiceName, &SiteName, &SiteName)> {
+    /// A service of which two members take writes at once, and where they stand.
+    pub fn conflict(&self) -> Option<(&ServiceName, &str, &str)> {
         let is_primary = |row: &&Row| row.standing.as_ref().is_ok_and(|standing| standing.role == Role::Primary);
         let mut seen = std::collections::BTreeMap::new();
         self.rows
             .iter()
             .filter(is_primary)
-            .find_map(|row| seen.insert(&row.service, &row.site).map(|first| (&row.service, first, &row.site)))
+            .find_map(|row| seen.insert(&row.service, &*row.place).map(|first| (&row.service, first, &*row.place)))
     }
 }
 
@@ -81,12 +84,14 @@ pub fn tell(common: &Common, estate: &Estate, seen: &Seen) -> Result<(), Failure
 
 async fn members(workshop: &Workshop) -> Vec<Row> {
     let looks = workshop.databases().flat_map(|(service, database)| {
-        database.sites().into_iter().map(move |site| async move {
+        database.members().map(move |(site, host)| async move {
+            let kin = database.by_member();
             let (standing, fence, receipts) =
-                futures::join!(database.standing(&site), database.fence_look(&site), database.receipts(&site));
+                futures::join!(kin.standing(host), kin.fence_look(host), kin.receipts(host));
             // A member that was never prepared, or does not answer, has none to show.
             let receipt = receipts.unwrap_or_default().into_iter().next();
-            Row { service: service.clone(), site: site.clone(), standing, fence, receipt }
+            let place = database.place(site, host);
+            Row { service: service.clone(), site: site.clone(), host: host.clone(), place, standing, fence, receipt }
         })
     });
     join_all(looks).await
@@ -98,7 +103,7 @@ fn remember(common: &Common, estate: &Estate, rows: &[Row]) {
     last_seen::recall(common, &estate.name, &memory);
     for service in estate.services.keys() {
         let members = rows.iter().filter(|row| row.service == *service);
-        let standings: Vec<_> = members.map(|row| (row.site.clone(), row.standing.clone().ok())).collect();
+        let standings = sites::by_site(members.map(|row| (&row.site, row.standing.as_ref().ok())));
         last_seen::take_in(&memory, service, &standings);
     }
     last_seen::keep(common, &estate.name, &memory);
@@ -122,7 +127,7 @@ fn print_human(common: &Common, estate: &Estate, rows: &[Row], entrances: &[summ
             }
             Err(error) => (paint.bad("?"), error.message.clone()),
         };
-        let line = format!("{mark} {} at {}: {text}{}", row.service, row.site, fence_words(row));
+        let line = format!("{mark} {} at {}: {text}{}", row.service, row.place, fence_words(row));
         session::say(&format!("  {}", words::lay_out(&line, paint.width, 4)));
     }
     for service in without_primary(rows) {
@@ -163,7 +168,8 @@ fn role_changes(rows: &[Row]) -> Vec<String> {
         let Some(receipt) = &row.receipt else { continue };
         let known = rows.iter().filter(|other| other.service == row.service).filter_map(|other| other.receipt.as_ref());
         let conflict = known.clone().any(|other| other != receipt);
-        let who = if conflict { format!("{} at {} knows", row.service, row.site) } else { format!("{}:", row.service) };
+        let who =
+            if conflict { format!("{} at {} knows", row.service, row.place) } else { format!("{}:", row.service) };
         let line = format!(
             "⚑ {who} the last role change: timeline {} at {}, {} ({}), run {}",
             receipt.timeline, receipt.site, receipt.at, receipt.mode, receipt.run
@@ -211,7 +217,7 @@ fn print_json(rows: &[Row], entrances: &[summary::EntranceSummary]) {
     for row in rows {
         let standing = row.standing.as_ref().ok();
         json::print(&json!({
-            "schema": "switchback/member/1", "service": row.service, "site": row.site,
+            "schema": "switchback/member/1", "service": row.service, "site": row.site, "host": row.host,
             "role": standing.map(|standing| format!("{:?}", standing.role).to_lowercase()),
             "streaming": standing.map(|standing| standing.streaming),
             "timeline": standing.map(|standing| standing.timeline),

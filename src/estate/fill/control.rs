@@ -45,3 +45,14 @@ pub(super) fn tls(written: Option<&At<written::Tls>>, about: &str, filling: &mut
         }
     }
 }
+
+/// Everybody follows the one that serves. `about` is the path of the kind.
+pub(super) fn followers(written: Option<&At<written::Followers>>, about: &str, filling: &mut Filling<'_>) {
+    if let Some(followers) = written.filter(|followers| followers.value == written::Followers::PerSite) {
+        filling.problem_with_hint(
+            followers.extent,
+            format!("{about}.followers: this version lets every member follow the one that serves, and none follow a follower"),
+            "write `of_primary`, or leave it out, and let all of them follow that one",
+        );
+    }
+}

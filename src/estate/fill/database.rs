@@ -29,6 +29,7 @@ pub(super) fn postgres(
             format!("{about}.databases: the name of at least one database is expected"),
         );
     }
+    super::control::followers(postgres.followers.as_ref(), &about, filling);
     let mut members = Vec::new();
     for (host, own) in postgres.members.iter() {
         // A host that does not exist is told by the check of references.
@@ -38,7 +39,20 @@ pub(super) fn postgres(
         members.push(member);
     }
     let members = members.into_iter().collect::<Option<Vec<_>>>()?;
+    one_a_site(postgres, &members, &about, filling);
     Some(Postgres { members })
+}
+
+fn one_a_site(postgres: &written::Postgres, members: &[PostgresMember], about: &str, filling: &mut Filling<'_>) {
+    for (at, ((host, _), member)) in postgres.members.iter().zip(members).enumerate() {
+        if let Some(first) = members.iter().take(at).find(|first| first.site == member.site) {
+            let sentence = format!(
+                "{about}.members: {} is at {}, and so is {}; of PostgreSQL this version moves one server a site",
+                host.value, member.site, first.host
+            );
+            filling.problem(host.extent, sentence);
+        }
+    }
 }
 
 /// What is said of one member, by itself and by its service.

@@ -35,6 +35,7 @@ pub(super) fn mysql(
             format!("{about}.databases: the name of at least one database is expected"),
         );
     }
+    super::control::followers(mysql.followers.as_ref(), &about, filling);
     let mut members = Vec::new();
     for (host, own) in mysql.members.iter() {
         // A host that does not exist is told by the check of references.

@@ -42,6 +42,17 @@ pub struct Postgres {
     pub run_as: Option<At<String>>,
     /// How a member follows another.
     pub replication: Option<Replication>,
+    /// Whom members follow: `of_primary`, all of them the one that serves; so where not given.
+    pub followers: Option<At<Followers>>,
+}
+
+/// Whom the members of a service follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(inline)]
+pub enum Followers {
+    OfPrimary,
+    PerSite,
 }
 
 /// One server; what it says beats what the service says.

@@ -21,7 +21,7 @@ use crate::base::name::{EntranceName, HostName, OtherName, ProviderName, Service
 use crate::base::quantity::Span;
 
 pub use canary::{Canary, Method};
-pub use database::{Control, ControlKeys, Layout, Postgres, PostgresMember, Replication, Tls};
+pub use database::{Control, ControlKeys, Followers, Layout, Postgres, PostgresMember, Replication, Tls};
 pub use entrance::{Dns, DnsDefaults, Entrance, PowerDns, Provider, Rfc2136, TsigKey};
 pub use mysql::{Flavour, Mysql, MysqlMember, MysqlReplication};
 pub use notify::{Email, Notify, Occasion, PagerDuty, Slack, Webhook};

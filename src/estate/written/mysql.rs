@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::WrittenSecret;
-use super::database::{ControlKeys, Tls};
+use super::database::{ControlKeys, Followers, Tls};
 use crate::base::at::{At, Entries};
 use crate::base::name::HostName;
 
@@ -16,7 +16,7 @@ pub struct Mysql {
     pub flavour: At<Flavour>,
     /// Its databases. Switchback keeps its own, `switchback`, beside them.
     pub databases: At<Vec<String>>,
-    /// One server a host; one at a site.
+    /// One server a host; the first at a site leads there, the others there are its siblings.
     pub members: At<Entries<HostName, MysqlMember>>,
     /// Port of the server; 3306 where not given.
     pub port: Option<At<u16>>,
@@ -40,6 +40,8 @@ pub struct Mysql {
     pub run_as: Option<At<String>>,
     /// How a member follows another.
     pub replication: Option<MysqlReplication>,
+    /// Whom members follow: `of_primary`, all of them the one that serves; so where not given.
+    pub followers: Option<At<Followers>>,
 }
 
 /// One server; what it says beats what the service says.

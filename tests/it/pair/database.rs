@@ -72,7 +72,7 @@ fn way(world: &World, at: At, leader: At) -> Way {
 }
 
 impl Eyes for SimDatabase {
-    fn sites(&self) -> Vec<SiteName> {
+    fn places(&self) -> Vec<SiteName> {
         vec![site(0), site(1)]
     }
     fn standing<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Standing> {

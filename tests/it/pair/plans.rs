@@ -54,6 +54,7 @@ const EMERGENCY: &[Row] = &[
     ("detach.1", Some(1), "database.detach", "to"),
     ("promote.1", Some(1), "database.promote", "to"),
     ("test.1", Some(1), "database.write_test", "to"),
+    ("siblings", None, "database.siblings_follow", "to"),
 ];
 
 const REJOIN: &[Row] = &[

@@ -105,7 +105,7 @@ async fn a_second_run_finds_everything_done() {
 async fn a_refused_call_is_a_refusal() {
     let world = Shared::new(World::new(vec![(0, super::world::Mishap::Refused)]));
     let database: Arc<dyn Database> = Arc::new(SimDatabase(world));
-    let site = database.sites().remove(0);
+    let site = database.places().remove(0);
     let error = database.standing(&site).await.expect_err("refused");
     assert_eq!(error.fault, Fault::Refused);
 }

@@ -2,10 +2,12 @@
 # The lab's estate file, and the same facts for a shell.
 
 # Three estates over the same two sites: one for each kind of database, and one with both. The first is what `lab env` names.
+# With siblings a fourth, MariaDB with all its members.
 write_estate() {
-    write_one_estate switchback.yaml mariadb mariadb-only both-only
-    ! has_mariadb || write_one_estate mariadb.yaml postgres postgres-only both-only
-    ! has_mariadb || write_one_estate both.yaml postgres-only mariadb-only
+    write_one_estate switchback.yaml siblings mariadb mariadb-only both-only
+    ! has_mariadb || write_one_estate mariadb.yaml siblings postgres postgres-only both-only
+    ! has_mariadb || write_one_estate both.yaml siblings postgres-only mariadb-only
+    [[ $siblings == no ]] || write_one_estate siblings.yaml postgres postgres-only both-only
 }
 
 # Lines of estate.yaml.in that begin with a word in brackets are for that layout, or for the estates with that kind of database.
@@ -16,7 +18,7 @@ write_one_estate() { # write_one_estate FILE WORD-TO-LEAVE-OUT…
     for word; do leave_out+=(-e "/^\(\[[a-z-]*\]\)*\[$word\]/d"); done
     sed "${leave_out[@]}" -e 's/^\(\[[a-z-]*\]\)*//' -e "s|@PG_VERSION@|$(pg_version)|g" \
         -e "s|@DIR@|$dir|g" -e "s|@USER@|$server_user|g" -e "s|@PG_BIN@|$(pg_bin)|g" \
-        -e "s|@A_DB@|$(address_of a-db)|g" -e "s|@B_DB@|$(address_of b-db)|g" \
+        -e "s|@A_DB2@|$(address_of a-db2)|g" -e "s|@A_DB@|$(address_of a-db)|g" -e "s|@B_DB@|$(address_of b-db)|g" \
         -e "s|@A_WEB@|$(address_of a-web)|g" -e "s|@B_WEB@|$(address_of b-web)|g" \
         -e "s|@DNS@|$(address_of dns)|g" -e "s|@BIND@|$bind_address:$bind_port|g" \
         -e "s|@SSH_PORT@|$ssh_port|g" -e "s|@PG_PORT@|$pg_port|g" -e "s|@HTTP_PORT@|$http_port|g" \

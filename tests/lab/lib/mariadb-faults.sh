@@ -22,13 +22,18 @@ lab_mariadb-kill9() {
 
 no_mariadbd() { [[ -z $(mariadbd_of "$1") ]]; }
 
-# The replica receives no more, and applies what it has: what is written now never leaves the primary.
+# The replica receives no more, and applies what it has: what is written now never comes to it. Where there are several, one is named.
 lab_mariadb-hold() {
-    (($# == 0)) || misuse "mariadb-hold takes no argument"
-    need_lab
-    need_mariadb
+    (($# <= 1)) || misuse "mariadb-hold takes a host at most"
     local replica
-    replica=$(mariadb_replica_now) || fail "there is not exactly one replica to hold back"
+    if (($#)); then
+        need_mariadb_host mariadb-hold "$@"
+        replica=$1
+    else
+        need_lab
+        need_mariadb
+        replica=$(mariadb_replica_now) || fail "there is not exactly one replica to hold back"
+    fi
     ask_mariadb "$replica" 'STOP SLAVE IO_THREAD' || fail "$replica does not stop receiving"
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The second kind of database: MariaDB at the same two hosts, primary at dallas, a replica by GTID at nuremberg. Only in the
-# plain layout: Debian's own (one instance in /var/lib/mysql) is what the packages' scripts look after, not this lab.
+# The second kind of database: MariaDB at the same two hosts, primary at dallas, a replica by GTID at nuremberg; with siblings a
+# second one at dallas. Only in the plain layout: Debian's own (one instance in /var/lib/mysql) is what the packages' scripts look after, not this lab.
 #
 # Everything of a server lies in `<host>/mariadb/`: `my.cnf`, which names nothing but the folder; `conf.d/` with the shared
 # settings and the member's own; `data/`, `run/`, `ctl`, which starts and stops it. A copy of another member's data therefore
@@ -17,7 +17,8 @@ mariadb_dir() { printf '%s/%s/mariadb' "$dir" "$1"; }
 mariadb_data() { printf '%s/data' "$(mariadb_dir "$1")"; }
 mariadb_socket() { printf '%s/run/mariadb.sock' "$(mariadb_dir "$1")"; }
 mariadb_log() { printf '%s/%s/mariadb.log' "$dir" "$1"; }
-server_id_of() { if [[ $1 == a-db ]]; then printf 1; else printf 2; fi; }
+server_id_of() { case $1 in a-db) printf 1 ;; b-db) printf 2 ;; *) printf 3 ;; esac; }
+mariadb_replicas() { printf '%s\n' "${db_hosts[@]}" | grep -vx a-db; } # as they are made
 
 # What the host's folder holds before the host is raised.
 make_mariadb_folder() {
@@ -163,12 +164,13 @@ stop_mariadb() { control_mariadb "$1" stop; }
 
 # One data directory is made and copied: neither has written anything by then.
 make_mariadb() {
-    local host data
+    local host data replicas
+    mapfile -t replicas < <(mariadb_replicas)
     data=$(mariadb_data a-db)
     in_host a-db mariadb-install-db --defaults-file="$(mariadb_dir a-db)/my.cnf" --skip-test-db --skip-name-resolve \
         --auth-root-authentication-method=socket "--auth-root-socket-user=$server_user" >"$dir/a-db/mariadb-install.log" 2>&1 ||
         fail "MariaDB's data directory could not be made; see $dir/a-db/mariadb-install.log"
-    cp -a --reflink=auto "$data" "$(mariadb_data b-db)"
+    for host in "${replicas[@]}"; do cp -a --reflink=auto "$data" "$(mariadb_data "$host")"; done
     for host in "${db_hosts[@]}"; do
         start_mariadb "$host"
         # Accounts are each server's own: not in the binary log, so that the positions begin with the shop's data.
@@ -181,12 +183,14 @@ CREATE USER shop@'%' IDENTIFIED BY '$(<"$dir/secrets/shop")';
 GRANT SELECT, INSERT, UPDATE, DELETE ON wiki.* TO shop@'%';
 SQL
     done
-    mariadb_sql b-db >"$dir/b-db/initial.log" 2>&1 <<SQL || fail "MariaDB's replica could not be made; see $dir/b-db/initial.log"
+    for host in "${replicas[@]}"; do
+        mariadb_sql "$host" >"$dir/$host/initial.log" 2>&1 <<SQL || fail "MariaDB's replica could not be made; see $dir/$host/initial.log"
 CHANGE MASTER TO MASTER_HOST = '$(address_of a-db)', MASTER_PORT = $mariadb_port, MASTER_USER = 'replicator',
     MASTER_PASSWORD = '$(<"$dir/secrets/wiki-replicator")', MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 2,
-    MASTER_SSL = 1, MASTER_SSL_CA = '$dir/b-db/tls/ca.pem', MASTER_SSL_VERIFY_SERVER_CERT = 1, MASTER_USE_GTID = slave_pos;
+    MASTER_SSL = 1, MASTER_SSL_CA = '$dir/$host/tls/ca.pem', MASTER_SSL_VERIFY_SERVER_CERT = 1, MASTER_USE_GTID = slave_pos;
 START SLAVE;
 SQL
+    done
     mariadb_sql a-db >"$dir/a-db/initial.log" 2>&1 <<'SQL' || fail "MariaDB could not be filled; see $dir/a-db/initial.log"
 CREATE DATABASE wiki;
 USE wiki;
@@ -194,10 +198,22 @@ CREATE TABLE orders (id bigint PRIMARY KEY, site varchar(32) NOT NULL, at timest
 CREATE TABLE pages (id bigint PRIMARY KEY, title varchar(64) NOT NULL, text text NOT NULL);
 INSERT INTO pages SELECT seq, concat('page ', seq), repeat(md5(seq), 8) FROM seq_1_to_2000;
 SQL
-    wait_until 15 replicates a-db b-db || fail "MariaDB of b-db does not follow a-db; see $(mariadb_log b-db)"
-    # The replica goes last, so that it has the primary's last word.
-    stop_mariadb a-db
-    stop_mariadb b-db
+    all_replicate
+    # The replicas go last, so that they have the primary's last word.
+    for host in a-db "${replicas[@]}"; do stop_mariadb "$host"; done
+}
+
+all_replicate() {
+    local host
+    for host in $(mariadb_replicas); do
+        wait_until 15 replicates a-db "$host" || fail "MariaDB of $host does not follow a-db; see $(mariadb_log "$host")"
+    done
+}
+
+start_all_mariadb() {
+    local host
+    for host in a-db $(mariadb_replicas); do start_mariadb "$host"; done
+    all_replicate
 }
 
 # Follows, and has everything.

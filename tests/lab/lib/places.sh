@@ -2,10 +2,19 @@
 # shellcheck disable=SC2034  # the other files read what is set here
 # Where everything is: numbers, directories, addresses, ports and names. Nothing here changes anything.
 
-db_hosts=(a-db b-db)
-web_hosts=(a-web b-web)
-ssh_hosts=(a-db a-web b-db b-web)
-all_hosts=(a-db a-web b-db b-web dns)
+# With siblings there is a third database host, a second one at dallas, with MariaDB alone.
+siblings=no
+set_hosts() {
+    db_hosts=(a-db b-db)
+    web_hosts=(a-web b-web)
+    ssh_hosts=(a-db a-web b-db b-web)
+    if [[ $siblings == yes ]]; then
+        db_hosts+=(a-db2)
+        ssh_hosts+=(a-db2)
+    fi
+    all_hosts=("${ssh_hosts[@]}" dns)
+}
+set_hosts
 
 ssh_port=2222
 pg_port=5432
@@ -43,16 +52,18 @@ read_state() {
             number) number=$value ;;
             mode) mode=$value ;;
             layout) layout=$value ;;
+            siblings) siblings=$value ;;
             user) server_user=$value ;;
             programs) programs=$value ;;
         esac
     done <"$dir/state"
     set_addresses
+    set_hosts
 }
 
 write_state() {
-    printf 'number=%s\nmode=%s\nlayout=%s\nuser=%s\nprograms=%s\n' \
-        "$number" "$mode" "$layout" "$server_user" "$programs" >"$dir/state.new"
+    printf 'number=%s\nmode=%s\nlayout=%s\nsiblings=%s\nuser=%s\nprograms=%s\n' \
+        "$number" "$mode" "$layout" "$siblings" "$server_user" "$programs" >"$dir/state.new"
     mv "$dir/state.new" "$dir/state"
 }
 
@@ -81,6 +92,7 @@ set_addresses
 address_of() {
     case $1 in
         a-db) printf '%s.1.10' "$prefix" ;;
+        a-db2) printf '%s.1.11' "$prefix" ;;
         a-web) printf '%s.1.20' "$prefix" ;;
         b-db) printf '%s.2.10' "$prefix" ;;
         b-web) printf '%s.2.20' "$prefix" ;;
@@ -104,12 +116,15 @@ slot_of() { printf 'switchback_%s' "${1//-/_}"; }
 is_host() { [[ " ${ssh_hosts[*]} " == *" $1 "* ]]; }
 is_db_host() { [[ " ${db_hosts[*]} " == *" $1 "* ]]; }
 
+# Which hosts there are, the lab that is up says.
 need_host() { # need_host VERB ARGUMENTS…
+    read_state || true
     [[ $# -ge 2 ]] || misuse "$1 wants a host: ${ssh_hosts[*]}"
     is_host "$2" || misuse "\`$2\` is not a host of the lab: ${ssh_hosts[*]}"
 }
 
 need_db_host() {
+    read_state || true
     [[ $# -ge 2 ]] || misuse "$1 wants a database host: ${db_hosts[*]}"
     is_db_host "$2" || misuse "\`$2\` is not a database host of the lab: ${db_hosts[*]}"
 }

@@ -7,13 +7,16 @@ lab_up() {
         '') mode=loopback ;;
         --hosts) mode=hosts ;;
         --debian) mode=hosts layout=debian ;;
-        *) misuse "up takes --hosts, --debian or nothing, not \`$1\`" ;;
+        --siblings) mode=loopback siblings=yes ;;
+        *) misuse "up takes --hosts, --debian, --siblings or nothing, not \`$1\`" ;;
     esac
     set_addresses
+    set_hosts
     if [[ -f $dir/ready ]]; then
-        local wanted="$mode, $layout"
+        local wanted="$mode, $layout, siblings: $siblings"
         need_lab
-        [[ "$mode, $layout" == "$wanted" ]] || fail "another lab ($mode, $layout) is up in $dir; take it down first"
+        [[ "$mode, $layout, siblings: $siblings" == "$wanted" ]] ||
+            fail "another lab ($mode, $layout, siblings: $siblings) is up in $dir; take it down first"
         say "the lab is up in $dir"
         return
     fi
@@ -74,8 +77,7 @@ start_all() {
     for host in "${ssh_hosts[@]}"; do start_sshd "$host"; done
     for host in "${ssh_hosts[@]}"; do sshd_answers "$host"; done
     # Beside PostgreSQL, which takes longer.
-    ! has_mariadb || { start_mariadb a-db && start_mariadb b-db &&
-        { wait_until 15 replicates a-db b-db || fail "MariaDB of b-db does not follow a-db; see $(mariadb_log b-db)"; } & starting=$!; }
+    ! has_mariadb || { start_all_mariadb & starting=$!; }
     # The primary first: a standby that finds nobody waits five seconds before it asks again.
     start_postgres a-db
     start_postgres b-db
@@ -121,7 +123,7 @@ clear_away() {
     [[ -f $dir/.switchback-lab ]] || fail "$dir is not a lab's folder; it is left alone"
     [[ -O $dir ]] || fail "the lab in $dir belongs to $(stat -c %U "$dir"), and you are $(id -un)"
     hold_lab
-    local wanted=$mode wanted_layout=$layout host
+    local wanted=$mode wanted_layout=$layout wanted_siblings=$siblings host
     if read_state; then
         stop_clients
         set_become
@@ -132,8 +134,9 @@ clear_away() {
         remove_user
     fi
     rm -rf "$dir"
-    mode=$wanted layout=$wanted_layout
+    mode=$wanted layout=$wanted_layout siblings=$wanted_siblings
     set_addresses
+    set_hosts
 }
 
 # Whatever else runs as the lab's own user, such as a shell that a test left behind.

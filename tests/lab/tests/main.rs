@@ -35,4 +35,5 @@ mod resizing;
 mod round_trips;
 mod running;
 mod secrets;
+mod siblings;
 mod turns;

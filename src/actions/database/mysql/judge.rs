@@ -1,7 +1,7 @@
 //! What a look at a member means: how it stands, and whether it can take writes. Pure.
 
 use super::disk::{Data, Disk};
-use super::member::{Member, Seen};
+use super::member::{Member, Rank, Seen};
 use super::server::{Receiving, Server};
 use crate::actions::database::port::{Fence, Role, Standing};
 use crate::base::quantity::spoken;
@@ -99,7 +99,7 @@ fn of_disk(disk: &Disk) -> Standing {
 pub fn fence(member: &Member, seen: &Seen, held: bool) -> Result<Option<Fence>, ActionError> {
     let name = member.name();
     match (&seen.server, &seen.disk) {
-        (Ok(server), Ok(disk)) => Ok(Some(of_running(name, server, disk, held))),
+        (Ok(server), Ok(disk)) => Ok(Some(of_running(name, member.rank, server, disk, held))),
         // Nobody may accept that as unproven: it is proven to be open.
         (Ok(server), Err(error)) if !server.read_only => Err(ActionError::refused(format!(
             "{name} takes writes at this moment, and its files cannot be reached to stop that for good: {error}"
@@ -116,7 +116,7 @@ pub fn fence(member: &Member, seen: &Seen, held: bool) -> Result<Option<Fence>, 
     }
 }
 
-fn of_running(name: &str, server: &Server, disk: &Disk, held: bool) -> Fence {
+fn of_running(name: &str, rank: Rank, server: &Server, disk: &Disk, held: bool) -> Fence {
     if !server.read_only {
         let sentence = format!("{name} takes writes at {} → read-only, also after a restart", server.position);
         return Fence::Open(Evidence::new(sentence));
@@ -128,6 +128,14 @@ fn of_running(name: &str, server: &Server, disk: &Disk, held: bool) -> Fence {
     if let Some(leader) = server.leader().filter(|_| server.streams()) {
         let evidence =
             Evidence::new(format!("{name} is read-only, also after a restart, and replicates from {}", leader.host));
+        return Fence::Proven(evidence.with("how", "replica"));
+    }
+    // Users are never led to a sibling. What hinders it from receiving may be the very loss of the one that it follows.
+    if let Some(leader) = server.leader().filter(|_| rank == Rank::Sibling && server.is_replica()) {
+        let evidence = Evidence::new(format!(
+            "{name} is read-only, also after a restart, and a replica of {}, from which nothing comes in",
+            leader.host
+        ));
         return Fence::Proven(evidence.with("how", "replica"));
     }
     if held {
@@ -152,5 +160,71 @@ fn of_silent(name: &str, disk: &Disk) -> Fence {
         Some(_) => Fence::Open(Evidence::new(format!(
             "{name} runs without answering us → stopped, and any start is read-only and without a listener"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gtid::Gtids;
+    use super::super::server::Followed;
+    use super::*;
+    use crate::estate::model::Flavour;
+
+    fn replica(receiving: Receiving, applying: bool) -> Server {
+        let none = Gtids::none(Flavour::MariaDb);
+        let followed = Followed {
+            host: "10.0.0.1".to_owned(),
+            port: 3306,
+            user: "repl".to_owned(),
+            receiving,
+            applying,
+            received: none.clone(),
+            by_gtid: true,
+            behind_s: None,
+            delay_s: 0,
+            receive_error: (0, String::new()),
+            apply_error: (0, String::new()),
+            filters: String::new(),
+        };
+        Server {
+            version: "10.11.6-MariaDB".to_owned(),
+            number: 3,
+            read_only: true,
+            own: none,
+            position: "0-1-7".to_owned(),
+            data_dir: "/var/lib/mysql/".to_owned(),
+            port: 3306,
+            keeps_log: true,
+            logs_what_it_applies: true,
+            scheduler: false,
+            started: 0,
+            strict: true,
+            row_format: true,
+            durable: true,
+            purged: None,
+            applied: String::new(),
+            numbers_all: true,
+            followed: vec![followed],
+        }
+    }
+
+    #[test]
+    fn a_replica_beside_another_is_fenced_by_being_one() {
+        let settled = Disk { data: Data::Found, starts_read_only: true, ..Disk::default() };
+        let proven = |rank, server: &Server, disk: &Disk| {
+            matches!(of_running("a-db2", rank, server, disk, false), Fence::Proven(_))
+        };
+        let (streams, alone) = (replica(Receiving::Yes, true), replica(Receiving::Connecting, true));
+        assert!(proven(Rank::First, &streams, &settled) && proven(Rank::Sibling, &streams, &settled));
+        // The one that it follows is what was lost. Users may have been led to the first of a site, and not to a sibling.
+        assert!(proven(Rank::Sibling, &alone, &settled) && !proven(Rank::First, &alone, &settled));
+        let mut broken = replica(Receiving::No, false);
+        assert!(!proven(Rank::Sibling, &broken, &settled), "it was told to stop, as who was made a primary is");
+        broken.followed[0].apply_error = (1950, "out of order".to_owned());
+        assert!(proven(Rank::Sibling, &broken, &settled));
+        broken.followed.clear();
+        assert!(!proven(Rank::Sibling, &broken, &settled), "a primary that was frozen follows nobody");
+        assert!(!proven(Rank::Sibling, &streams, &Disk { starts_read_only: false, ..settled.clone() }));
+        assert!(!proven(Rank::Sibling, &Server { read_only: false, ..streams }, &settled));
     }
 }

@@ -27,10 +27,19 @@ pub struct Member {
     pub estate: MysqlMember,
     pub host: Arc<RemoteHost>,
     pub link: Arc<Link>,
+    pub rank: Rank,
     /// The read lock that a freeze of ours holds.
     pub held: Mutex<Option<Held>>,
     /// The session whose server was seen to be the one of this host.
     known: Mutex<Option<u32>>,
+}
+
+/// Where a member stands among those of its site, by the estate's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// It leads when its site takes over.
+    First,
+    Sibling,
 }
 
 /// What a look at a member found. Either half may be missing.
@@ -52,9 +61,9 @@ pub enum StartsAs {
 }
 
 impl Member {
-    pub fn new(estate: MysqlMember, host: Arc<RemoteHost>, program: String) -> Self {
+    pub fn new(estate: MysqlMember, host: Arc<RemoteHost>, program: String, rank: Rank) -> Self {
         let link = Arc::new(Link::new(estate.clone(), host.estate().address.clone(), program));
-        Self { estate, host, link, held: Mutex::new(None), known: Mutex::new(None) }
+        Self { estate, host, link, rank, held: Mutex::new(None), known: Mutex::new(None) }
     }
 
     /// `a-db`

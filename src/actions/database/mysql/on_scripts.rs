@@ -38,7 +38,7 @@ case $* in
     *read_only*) echo 1 ;;
     *'count(*)'*) if [ -f "$state/committed" ]; then echo 1; else echo 0; fi ;;
     *'RESET MASTER'*) : >"$state/reset" ;;
-    *DELETE*) ;;
+    *DELETE* | *'STOP ALL SLAVES'*) ;;
     *gtid_slave_pos*) if [ -f "$state/reset" ]; then echo 0-1-100; else echo 0-2-90; fi ;;
     *gtid_binlog_pos*) [ -f "$state/reset" ] || echo 0-1-105 ;;
     *) cat >"$state/told" && ! grep -q '^COMMIT' "$state/told" || : >"$state/committed" ;;

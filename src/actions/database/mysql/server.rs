@@ -157,6 +157,12 @@ impl Server {
         self.leader().is_some_and(|leader| leader.receiving == Receiving::Yes && leader.applying)
     }
 
+    /// Is told to follow and was not told to stop: it receives, tries to, applies, or says what stopped it.
+    pub fn is_replica(&self) -> bool {
+        let goes = |leader: &Followed| leader.receiving != Receiving::No || leader.applying;
+        self.leader().is_some_and(goes) || self.trouble().is_some()
+    }
+
     /// What it received and has not applied, in transactions.
     pub fn to_apply(&self) -> u64 {
         let missing = self.followed.iter().map(|leader| super::gtid::count(&leader.received.missing_from(&self.own)));

@@ -47,11 +47,11 @@ use futures::future::BoxFuture;
 use crate::actions::context::RunContext;
 use crate::actions::database::lock::MemberLock;
 use crate::actions::database::port::{
-    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Need, Part, Receipt, Role, Row, Scene,
+    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Kin, Need, Part, Receipt, Role, Row, Scene,
     Standing, Table, Upkeep, Way,
 };
 use crate::actions::ssh::Hosts;
-use crate::base::name::{ServiceName, SiteName};
+use crate::base::name::{HostName, ServiceName};
 use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::estate::model::{Estate, Kind};
 use crate::runbook::bound::Mode;
@@ -59,7 +59,7 @@ use advisory::AdvisoryLock;
 pub use canary::Canary;
 use member::Member;
 
-/// One service's servers: one at each site.
+/// One service's servers.
 #[derive(Debug)]
 pub struct Cluster {
     service: ServiceName,
@@ -80,23 +80,15 @@ impl Cluster {
         };
         let mut members: Vec<Member> = Vec::new();
         for estate in &postgres.members {
-            if let Some(other) = members.iter().find(|other| other.estate.site == estate.site) {
-                return Err(format!(
-                    "`{service}` has two members at {}, {} and {}; one a site is what can be moved so far",
-                    estate.site,
-                    other.name(),
-                    estate.host
-                ));
-            }
             let host = hosts.get(&estate.host).map_err(|error| error.message)?;
             members.push(Member::new(estate.clone(), host, format!("switchback/{}", context.run)));
         }
         Ok(Arc::new(Self { service: service.clone(), members, context: context.clone() }))
     }
 
-    fn member(&self, site: &SiteName) -> Result<&Member, ActionError> {
-        let found = self.members.iter().find(|member| &member.estate.site == site);
-        found.ok_or_else(|| ActionError::refused(format!("`{}` has no member at {site}", self.service)))
+    fn member(&self, host: &HostName) -> Result<&Member, ActionError> {
+        let found = self.members.iter().find(|member| &member.estate.host == host);
+        found.ok_or_else(|| ActionError::refused(format!("`{}` has no member on {host}", self.service)))
     }
 
     async fn all_leftovers(&self) -> Result<Vec<(&Member, String)>, ActionError> {
@@ -110,70 +102,70 @@ impl Cluster {
     }
 }
 
-impl Eyes for Cluster {
-    fn sites(&self) -> Vec<SiteName> {
-        self.members.iter().map(|member| member.estate.site.clone()).collect()
+impl Eyes<HostName> for Cluster {
+    fn places(&self) -> Vec<HostName> {
+        self.members.iter().map(|member| member.estate.host.clone()).collect()
     }
-    fn standing<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Standing> {
+    fn standing<'a>(&'a self, host: &'a HostName) -> Answer<'a, Standing> {
         Box::pin(async move {
-            let member = self.member(site)?;
+            let member = self.member(host)?;
             judge::standing(member, &member.look().await?)
         })
     }
-    fn fence_look<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Fence> {
-        Box::pin(async move { fencing::look(self.member(site)?, self.context.mode).await })
+    fn fence_look<'a>(&'a self, host: &'a HostName) -> Answer<'a, Fence> {
+        Box::pin(async move { fencing::look(self.member(host)?, self.context.mode).await })
     }
-    fn arrival<'a>(&'a self, from: &'a SiteName, to: &'a SiteName) -> Answer<'a, Arrival> {
+    fn arrival<'a>(&'a self, from: &'a HostName, to: &'a HostName) -> Answer<'a, Arrival> {
         Box::pin(async move { arrival::look(self.member(from)?, self.member(to)?, self.context.mode).await })
     }
-    fn scene<'a>(&'a self, at: &'a SiteName, from: Option<&'a SiteName>) -> BoxFuture<'a, Scene> {
+    fn scene<'a>(&'a self, at: &'a HostName, from: Option<&'a HostName>) -> BoxFuture<'a, Scene<HostName>> {
         Box::pin(scene::look(&self.members, at, from, &self.service, self.context.mode))
     }
-    fn role<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Role> {
+    fn role<'a>(&'a self, host: &'a HostName) -> Answer<'a, Role> {
         Box::pin(async move {
-            let server = server::look(&self.member(site)?.link).await?;
+            let server = server::look(&self.member(host)?.link).await?;
             Ok(if server.in_recovery { Role::Standby } else { Role::Primary })
         })
     }
-    fn findings<'a>(&'a self, from: Option<&'a SiteName>, to: &'a SiteName, mode: Mode) -> Answer<'a, Vec<Finding>> {
+    fn findings<'a>(&'a self, from: Option<&'a HostName>, to: &'a HostName, mode: Mode) -> Answer<'a, Vec<Finding>> {
         Box::pin(async move {
-            let from = from.map(|site| self.member(site)).transpose()?;
+            let from = from.map(|host| self.member(host)).transpose()?;
             findings::look(&self.members, from, self.member(to)?, mode).await
         })
     }
-    fn way_to_follow<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, by: By) -> Answer<'a, Way> {
-        Box::pin(async move { way::look(self.member(site)?, self.member(leader)?, by).await })
+    fn way_to_follow<'a>(&'a self, host: &'a HostName, leader: &'a HostName, by: By) -> Answer<'a, Way> {
+        Box::pin(async move { way::look(self.member(host)?, self.member(leader)?, by).await })
     }
-    fn keepsake<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName, label: &'a str) -> Answer<'a, Keepsake> {
-        Box::pin(async move { keeping::look(self.member(site)?, self.member(leader)?, label).await })
+    fn keepsake<'a>(&'a self, host: &'a HostName, leader: &'a HostName, label: &'a str) -> Answer<'a, Keepsake> {
+        Box::pin(async move { keeping::look(self.member(host)?, self.member(leader)?, label).await })
     }
-    fn lost_writes<'a>(&'a self, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Account> {
-        Box::pin(async move { accounting::look(self.member(site)?, self.member(leader)?).await })
+    fn lost_writes<'a>(&'a self, host: &'a HostName, leader: &'a HostName) -> Answer<'a, Account> {
+        Box::pin(async move { accounting::look(self.member(host)?, self.member(leader)?).await })
     }
-    fn tables<'a>(&'a self, _site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Vec<Table>> {
+    fn tables<'a>(&'a self, _host: &'a HostName, leader: &'a HostName) -> Answer<'a, Vec<Table>> {
         Box::pin(async move { comparing::tables(self.member(leader)?).await })
     }
     fn compare<'a>(
         &'a self,
-        site: &'a SiteName,
-        leader: &'a SiteName,
+        host: &'a HostName,
+        leader: &'a HostName,
         table: &'a Table,
         from: Option<&'a str>,
     ) -> Answer<'a, Part> {
-        Box::pin(async move { comparing::compare(self.member(site)?, self.member(leader)?, table, from).await })
+        Box::pin(async move { comparing::compare(self.member(host)?, self.member(leader)?, table, from).await })
     }
-    fn has_row<'a>(&'a self, site: &'a SiteName, row: Row) -> Answer<'a, Option<Evidence>> {
-        Box::pin(async move { rows::look(self.member(site)?, row).await })
+    fn has_row<'a>(&'a self, host: &'a HostName, row: Row) -> Answer<'a, Option<Evidence>> {
+        Box::pin(async move { rows::look(self.member(host)?, row).await })
     }
-    fn promotion_rest<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
+    fn promotion_rest<'a>(&'a self, host: &'a HostName) -> Answer<'a, Option<String>> {
         Box::pin(async move {
-            let lacks = rows::lacks_receipt(self.member(site)?).await?;
+            let lacks = rows::lacks_receipt(self.member(host)?).await?;
             Ok(lacks.then(|| "its receipt, and perhaps the others' slots, are missing".to_owned()))
         })
     }
-    fn doubt_that_it_followed<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
+    fn doubt_that_it_followed<'a>(&'a self, host: &'a HostName) -> Answer<'a, Option<String>> {
         Box::pin(async move {
-            let member = self.member(site)?;
+            let member = self.member(host)?;
             judge::doubt_that_it_followed(member, &member.look().await?)
         })
     }
@@ -185,31 +177,46 @@ impl Eyes for Cluster {
     }
 }
 
-impl Hands for Cluster {
-    fn shorten<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence> {
+impl Kin for Cluster {
+    fn sibling_findings<'a>(
+        &'a self,
+        sibling: &'a HostName,
+        from: Option<&'a HostName>,
+        to: &'a HostName,
+        mode: Mode,
+    ) -> Answer<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let from = from.map(|host| self.member(host)).transpose()?;
+            findings::of_sibling(self.member(sibling)?, from, self.member(to)?, mode).await
+        })
+    }
+}
+
+impl Hands<HostName> for Cluster {
+    fn shorten<'a>(&'a self, touch: &'a Touch, host: &'a HostName) -> Answer<'a, Evidence> {
         Box::pin(async move {
             // What the outage will want is opened meanwhile.
             let warm = futures::future::join_all(self.members.iter().map(|member| member.link.warm()));
-            let (done, _) = futures::join!(promotion::shorten(self.member(site)?, touch), warm);
+            let (done, _) = futures::join!(promotion::shorten(self.member(host)?, touch), warm);
             done
         })
     }
-    fn fence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, mode: Mode) -> Answer<'a, Fence> {
-        Box::pin(async move { fencing::fence(self.member(site)?, touch, mode).await })
+    fn fence<'a>(&'a self, touch: &'a Touch, host: &'a HostName, mode: Mode) -> Answer<'a, Fence> {
+        Box::pin(async move { fencing::fence(self.member(host)?, touch, mode).await })
     }
-    fn unfence<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence> {
-        Box::pin(async move { fencing::unfence(self.member(site)?, touch).await })
+    fn unfence<'a>(&'a self, touch: &'a Touch, host: &'a HostName) -> Answer<'a, Evidence> {
+        Box::pin(async move { fencing::unfence(self.member(host)?, touch).await })
     }
-    fn detach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence> {
-        Box::pin(async move { promotion::detach(self.member(site)?, touch).await })
+    fn detach<'a>(&'a self, touch: &'a Touch, host: &'a HostName) -> Answer<'a, Evidence> {
+        Box::pin(async move { promotion::detach(self.member(host)?, touch).await })
     }
-    fn attach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence> {
-        Box::pin(async move { promotion::attach(self.member(site)?, self.member(leader)?, touch).await })
+    fn attach<'a>(&'a self, touch: &'a Touch, host: &'a HostName, leader: &'a HostName) -> Answer<'a, Evidence> {
+        Box::pin(async move { promotion::attach(self.member(host)?, self.member(leader)?, touch).await })
     }
-    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a SiteName>, to: &'a SiteName) -> Answer<'a, Evidence> {
+    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a HostName>, to: &'a HostName) -> Answer<'a, Evidence> {
         Box::pin(async move {
-            let from = from.map(|site| self.member(site)).transpose()?;
-            let others: Vec<&Member> = self.members.iter().filter(|member| &member.estate.site != to).collect();
+            let from = from.map(|host| self.member(host)).transpose()?;
+            let others: Vec<&Member> = self.members.iter().filter(|member| &member.estate.host != to).collect();
             let service = self.service.as_str();
             promotion::promote(self.member(to)?, from, &others, service, touch, &self.context).await
         })
@@ -217,8 +224,8 @@ impl Hands for Cluster {
     fn write_row<'a>(
         &'a self,
         touch: &'a Touch,
-        leader: &'a SiteName,
-        seen_at: &'a SiteName,
+        leader: &'a HostName,
+        seen_at: &'a HostName,
         row: Row,
     ) -> Answer<'a, Evidence> {
         Box::pin(
@@ -228,23 +235,23 @@ impl Hands for Cluster {
     fn follow<'a>(
         &'a self,
         touch: &'a Touch,
-        site: &'a SiteName,
-        leader: &'a SiteName,
+        host: &'a HostName,
+        leader: &'a HostName,
         way: &'a Way,
     ) -> Answer<'a, Evidence> {
-        Box::pin(async move { following::follow(self.member(site)?, self.member(leader)?, way, touch).await })
+        Box::pin(async move { following::follow(self.member(host)?, self.member(leader)?, way, touch).await })
     }
     fn keep<'a>(
         &'a self,
         touch: &'a Touch,
-        site: &'a SiteName,
-        leader: &'a SiteName,
+        host: &'a HostName,
+        leader: &'a HostName,
         label: &'a str,
     ) -> Answer<'a, Evidence> {
-        Box::pin(async move { keeping::keep(self.member(site)?, self.member(leader)?, label, touch).await })
+        Box::pin(async move { keeping::keep(self.member(host)?, self.member(leader)?, label, touch).await })
     }
-    fn take_account<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence> {
-        Box::pin(async move { accounting::take(self.member(site)?, self.member(leader)?, touch).await })
+    fn take_account<'a>(&'a self, touch: &'a Touch, host: &'a HostName, leader: &'a HostName) -> Answer<'a, Evidence> {
+        Box::pin(async move { accounting::take(self.member(host)?, self.member(leader)?, touch).await })
     }
     fn tidy<'a>(&'a self, touch: &'a Touch) -> Answer<'a, Evidence> {
         Box::pin(async move {
@@ -258,7 +265,7 @@ impl Hands for Cluster {
     }
 }
 
-impl Upkeep for Cluster {
+impl Upkeep<HostName> for Cluster {
     fn locks(&self, estate: &str) -> Vec<Box<dyn MemberLock>> {
         let lock = |member: &Member| {
             Box::new(AdvisoryLock::new(Arc::clone(&member.link), member.name().to_owned(), estate))
@@ -266,16 +273,16 @@ impl Upkeep for Cluster {
         };
         self.members.iter().map(lock).collect()
     }
-    fn receipts<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Vec<Receipt>> {
-        Box::pin(async move { rows::receipts(self.member(site)?).await })
+    fn receipts<'a>(&'a self, host: &'a HostName) -> Answer<'a, Vec<Receipt>> {
+        Box::pin(async move { rows::receipts(self.member(host)?).await })
     }
-    fn needs<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Vec<Need>> {
-        Box::pin(async move { preparation::needs(self.member(site)?).await })
+    fn needs<'a>(&'a self, host: &'a HostName) -> Answer<'a, Vec<Need>> {
+        Box::pin(async move { preparation::needs(self.member(host)?).await })
     }
-    fn prepare<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Vec<Need>> {
+    fn prepare<'a>(&'a self, touch: &'a Touch, host: &'a HostName) -> Answer<'a, Vec<Need>> {
         Box::pin(async move {
-            let member = self.member(site)?;
-            let standing = self.standing(site).await?;
+            let member = self.member(host)?;
+            let standing = self.standing(host).await?;
             if standing.role != Role::Primary {
                 let sentence = format!("{} does not take writes: {}", member.name(), standing.summary);
                 return Err(ActionError::refused(sentence));

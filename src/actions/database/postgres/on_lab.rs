@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::*;
 use crate::actions::context::{Accepted, Memory};
 use crate::actions::database::port::{Role, Severity};
+use crate::base::name::SiteName;
 
 /// Runs the lab's own command; its failure fails the test.
 fn lab(arguments: &[&str]) -> String {
@@ -20,15 +21,15 @@ fn lab(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn site(name: &str) -> SiteName {
-    SiteName::new(name).expect("a name")
+fn host(name: &str) -> HostName {
+    HostName::new(name).expect("a name")
 }
 
 /// The lab as it was made, and prepared.
 async fn fresh(mode: Mode) -> Arc<Cluster> {
     lab(&["reset"]);
     let cluster = cluster(mode);
-    cluster.prepare(&Touch::for_test(), &site("dallas")).await.expect("prepared");
+    cluster.prepare(&Touch::for_test(), &host("a-db")).await.expect("prepared");
     cluster
 }
 
@@ -40,8 +41,8 @@ fn cluster(mode: Mode) -> Arc<Cluster> {
         run: format!("test-{}", std::process::id()),
         operator: "test@here".to_owned(),
         mode,
-        from: Some(site("dallas")),
-        to: Some(site("nuremberg")),
+        from: SiteName::new("dallas").ok(),
+        to: SiteName::new("nuremberg").ok(),
         accepted: Accepted::default(),
         memory: Memory::default(),
     };
@@ -49,7 +50,7 @@ fn cluster(mode: Mode) -> Arc<Cluster> {
     Cluster::new(&estate, &service, &Hosts::new(&estate), &context).expect("a cluster")
 }
 
-async fn proven(cluster: &Cluster, at: &SiteName) -> Evidence {
+async fn proven(cluster: &Cluster, at: &HostName) -> Evidence {
     match cluster.fence_look(at).await.expect("a look") {
         Fence::Proven(evidence) => evidence,
         other => panic!("{other:?}"),
@@ -57,7 +58,7 @@ async fn proven(cluster: &Cluster, at: &SiteName) -> Evidence {
 }
 
 /// Moves the primary, as a planned run does.
-async fn switch(cluster: &Cluster, from: &SiteName, to: &SiteName) {
+async fn switch(cluster: &Cluster, from: &HostName, to: &HostName) {
     let touch = Touch::for_test();
     cluster.shorten(&touch, from).await.expect("shortened");
     let began = Instant::now();
@@ -89,7 +90,7 @@ async fn switch(cluster: &Cluster, from: &SiteName, to: &SiteName) {
 #[ignore = "needs a lab that is up"]
 async fn there_and_back() {
     let cluster = fresh(Mode::Planned).await;
-    let (a, b) = (site("dallas"), site("nuremberg"));
+    let (a, b) = (host("a-db"), host("b-db"));
     for need in cluster.needs(&a).await.expect("needs") {
         assert_eq!(need.present, Some(true), "{}", need.statement);
     }
@@ -107,8 +108,7 @@ async fn there_and_back() {
 }
 
 async fn sentences(cluster: &Cluster, severity: Severity) -> Vec<String> {
-    let found =
-        cluster.findings(Some(&site("dallas")), &site("nuremberg"), cluster.context.mode).await.expect("findings");
+    let found = cluster.findings(Some(&host("a-db")), &host("b-db"), cluster.context.mode).await.expect("findings");
     found.into_iter().filter(|finding| finding.severity == severity).map(|finding| finding.sentence).collect()
 }
 
@@ -195,7 +195,7 @@ fn sell(host: &str, rows: u32) {
     }
 }
 
-async fn ended(cluster: &Cluster, from: &SiteName, to: &SiteName) -> Arrival {
+async fn ended(cluster: &Cluster, from: &HostName, to: &HostName) -> Arrival {
     cluster.arrival(from, to).await.expect("a look")
 }
 
@@ -203,7 +203,7 @@ async fn ended(cluster: &Cluster, from: &SiteName, to: &SiteName) -> Arrival {
 #[ignore = "needs a lab that is up"]
 async fn a_killed_primary_is_quarantined_counted_and_rewound() {
     let cluster = fresh(Mode::Emergency).await;
-    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    let (a, b, touch) = (host("a-db"), host("b-db"), Touch::for_test());
     lab(&["hold-wal"]);
     sell("a-db", 5);
     let behind = ended(&cluster, &a, &b).await;
@@ -249,7 +249,7 @@ async fn a_killed_primary_is_quarantined_counted_and_rewound() {
 #[ignore = "needs a lab that is up"]
 async fn a_member_is_copied_anew_and_its_old_directory_kept() {
     let cluster = fresh(Mode::Planned).await;
-    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    let (a, b, touch) = (host("a-db"), host("b-db"), Touch::for_test());
     let way = cluster.way_to_follow(&b, &a, By::Copy).await.expect("a way");
     assert!(matches!(way, Way::Already(_)));
     switch(&cluster, &a, &b).await;
@@ -265,7 +265,7 @@ async fn a_member_is_copied_anew_and_its_old_directory_kept() {
 #[ignore = "needs a lab that is up"]
 async fn a_fence_and_a_detachment_are_taken_back() {
     let cluster = fresh(Mode::Planned).await;
-    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    let (a, b, touch) = (host("a-db"), host("b-db"), Touch::for_test());
     for started_meanwhile in [false, true] {
         assert!(matches!(cluster.fence(&touch, &a, Mode::Planned).await, Ok(Fence::Proven(_))));
         if started_meanwhile {
@@ -294,7 +294,7 @@ async fn a_fence_and_a_detachment_are_taken_back() {
 #[ignore = "needs a lab that is up"]
 async fn a_frozen_primary_is_killed_in_an_emergency_only() {
     let cluster = fresh(Mode::Emergency).await;
-    let (a, touch) = (site("dallas"), Touch::for_test());
+    let (a, touch) = (host("a-db"), Touch::for_test());
     lab(&["freeze", "a-db"]);
     println!("{:?}", cluster.fence_look(&a).await.expect("a look"));
     let began = Instant::now();
@@ -307,7 +307,7 @@ async fn a_frozen_primary_is_killed_in_an_emergency_only() {
 #[ignore = "needs a lab that is up"]
 async fn a_host_that_is_gone_proves_nothing() {
     let cluster = fresh(Mode::Emergency).await;
-    let (a, b) = (site("dallas"), site("nuremberg"));
+    let (a, b) = (host("a-db"), host("b-db"));
     lab(&["crash", "a-db"]);
     assert!(matches!(cluster.fence_look(&a).await, Ok(Fence::Unprovable(_))));
     let unknown = ended(&cluster, &a, &b).await;
@@ -321,7 +321,7 @@ async fn a_host_that_is_gone_proves_nothing() {
 #[ignore = "needs a lab that is up"]
 async fn what_lasts_is_adopted_and_what_died_begun_again() {
     let first = fresh(Mode::Planned).await;
-    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    let (a, b, touch) = (host("a-db"), host("b-db"), Touch::for_test());
     switch(&first, &a, &b).await;
     lab(&["pg-stop", "a-db"]);
     for kill in [false, true] {
@@ -381,7 +381,7 @@ fn copying() -> String {
 #[ignore = "needs a lab that is up"]
 async fn a_promotion_that_was_cut_off_is_finished() {
     let cluster = fresh(Mode::Planned).await;
-    let (a, b, touch) = (site("dallas"), site("nuremberg"), Touch::for_test());
+    let (a, b, touch) = (host("a-db"), host("b-db"), Touch::for_test());
     assert_eq!(cluster.promotion_rest(&a).await, Ok(None));
     assert!(matches!(cluster.fence(&touch, &a, Mode::Planned).await, Ok(Fence::Proven(_))));
     while !matches!(ended(&cluster, &a, &b).await, Arrival::All(_)) {}

@@ -8,32 +8,32 @@ use futures::future::{join, join_all};
 use super::member::{Member, Seen};
 use super::{arrival, fencing, judge};
 use crate::actions::database::port::{Fence, Scene};
-use crate::base::name::{ServiceName, SiteName};
+use crate::base::name::{HostName, ServiceName};
 use crate::engine::action::ActionError;
 use crate::runbook::bound::Mode;
 
 /// Looks at every member and says what that means for a role change at `at`.
 pub async fn look(
     members: &[Member],
-    at: &SiteName,
-    from: Option<&SiteName>,
+    at: &HostName,
+    from: Option<&HostName>,
     service: &ServiceName,
     mode: Mode,
-) -> Scene {
+) -> Scene<HostName> {
     let seen = join_all(members.iter().map(Member::look)).await;
     let all: Vec<(&Member, Result<Seen, ActionError>)> = members.iter().zip(seen).collect();
-    let of = |site: &SiteName| {
-        let found = all.iter().find(|(member, _)| &member.estate.site == site);
-        found.ok_or_else(|| ActionError::refused(format!("`{service}` has no member at {site}")))
+    let of = |host: &HostName| {
+        let found = all.iter().find(|(member, _)| &member.estate.host == host);
+        found.ok_or_else(|| ActionError::refused(format!("`{service}` has no member on {host}")))
     };
     let standing = of(at).and_then(|(member, seen)| judge::standing(member, seen.as_ref().map_err(Clone::clone)?));
-    let elsewhere = all.iter().filter(|(member, _)| &member.estate.site != at);
+    let elsewhere = all.iter().filter(|(member, _)| &member.estate.host != at);
     let fences = join_all(elsewhere.map(|(member, seen)| async move {
         let fence = match seen {
             Ok(seen) => fencing::of(member, seen, mode).await,
             Err(error) => Err::<Fence, _>(error.clone()),
         };
-        (member.estate.site.clone(), fence)
+        (member.estate.host.clone(), fence)
     }));
     let arrival = async {
         let from = from?;

@@ -15,6 +15,8 @@ is_there() {
     [ -z "$own" ] || [ "$(sorted "$own")" = "$(sorted "$fork")" ]
 }
 is_committed() { [ "$(sql --execute "SELECT count(*) FROM switchback.marker WHERE host = '$mark'")" = 1 ]; }
+# A replica would go on while this is done, and would take no position; from then on it follows nobody until it is told to.
+sql --execute 'STOP ALL SLAVES' || fail "it does not cease to follow"
 if ! is_committed && ! is_there; then
     files=$(needed "$@") || exit
     work=$state/rewind.sql
@@ -57,7 +59,7 @@ if ! is_committed && ! is_there; then
 fi
 # A position is not taken while the log has more. What was under way is written down, so that no one follows from between.
 # What its log begins after is written down in it: else nobody could tell later what it cannot send.
-sql --execute "RESET MASTER; SET GLOBAL gtid_binlog_state = '$fork'; SET GLOBAL gtid_slave_pos = '$fork'" || fail "its own log cannot be forgotten, or its position not be set to $fork"
+sql --execute "RESET SLAVE ALL; RESET MASTER; SET GLOBAL gtid_binlog_state = '$fork'; SET GLOBAL gtid_slave_pos = '$fork'" || fail "its own log cannot be forgotten, or its position not be set to $fork"
 sql --execute "SET SESSION sql_log_bin = 0; DELETE FROM switchback.marker WHERE host = '$mark'" || fail "a row of ours cannot be deleted"
 rm -f "$state/rewinding"
 sql --execute 'SELECT @@global.gtid_slave_pos'

@@ -3,6 +3,7 @@
 
 mod hosts;
 mod old;
+mod siblings;
 
 use super::member::{Member, Seen};
 use super::preparation;
@@ -13,6 +14,7 @@ use crate::engine::action::ActionError;
 use crate::runbook::bound::Mode;
 use hosts::{on_host, root, way_back};
 use old::of_old;
+pub use siblings::of_sibling;
 
 /// A standby that has more to replay, or is older, would make the outage longer than anybody planned.
 const LAG_BYTES_MAX: u64 = 1 << 30;

@@ -1,5 +1,7 @@
 //! Everything that could make a promotion, or the way back, fail; looked at all at once, and said in sentences.
 
+mod siblings;
+
 use super::disk::Disk;
 use super::gtid::{self, Gtids};
 use super::member::{Member, Seen};
@@ -8,6 +10,8 @@ use super::{following, hidden, preparation, semi_sync, versions, way};
 use crate::actions::database::port::{Finding, Severity};
 use crate::engine::action::ActionError;
 use crate::runbook::bound::Mode;
+
+pub use siblings::of_sibling;
 
 /// Behind by more than this, a planned switch-over would take long.
 const BEHIND_SECONDS_MAX: u64 = 60;
@@ -55,7 +59,9 @@ pub async fn look(from: Option<&Member>, to: &Member, mode: Mode) -> Result<Vec<
             seen.server = from.server().await;
         }
         of_old(from, &seen, to, &server, mode, &mut findings);
-        of_hidden(from, &seen, to, &server, mode, &mut findings).await;
+        if let Ok(old) = &seen.server {
+            of_hidden(from, old, to, &server, mode, &mut findings).await;
+        }
         of_disk(from, &seen, mode, &mut findings);
         if mode == Mode::Planned {
             of_way_back(from, to, &server, &seen, &mut findings).await;
@@ -64,15 +70,26 @@ pub async fn look(from: Option<&Member>, to: &Member, mode: Mode) -> Result<Vec<
     Ok(findings.0)
 }
 
+fn same_number(one: &Member, other: &Member, server: &Server) -> String {
+    format!("{} and {} have the same server_id, {}", one.name(), other.name(), server.number)
+}
+
 fn of_target(to: &Member, server: &Server, mode: Mode, findings: &mut Findings) {
-    let name = to.name();
+    of_replica(to, server, mode, findings);
+    of_settings(to.name(), server, mode, findings);
+}
+
+fn of_replica(replica: &Member, server: &Server, mode: Mode, findings: &mut Findings) {
+    let name = replica.name();
     match server.followed.as_slice() {
         [] => findings.says(mode, format!("{name} follows nobody")),
         [leader] => {
             let trouble = server.trouble().map_or_else(String::new, |trouble| format!(": {trouble}"));
             if leader.receiving != Receiving::Yes {
                 let anew = match leader.receive_error.0 {
-                    NOT_IN_LOG => format!("; `switchback run rejoin --input site={}` makes it anew", to.estate.site),
+                    NOT_IN_LOG => {
+                        format!("; `switchback run rejoin --input site={}` makes it anew", replica.estate.site)
+                    }
                     _ => String::new(),
                 };
                 findings.says(mode, format!("{name} does not receive from {}{trouble}{anew}", leader.host));
@@ -110,7 +127,6 @@ fn of_target(to: &Member, server: &Server, mode: Mode, findings: &mut Findings) 
             ));
         }
     }
-    of_settings(name, server, mode, findings);
 }
 
 fn of_settings(name: &str, server: &Server, mode: Mode, findings: &mut Findings) {
@@ -236,7 +252,7 @@ fn of_old(from: &Member, seen: &Seen, to: &Member, new: &Server, mode: Mode, fin
         ));
     }
     if old.number == new.number {
-        findings.blocks(format!("{} and {} have the same server_id, {}", from.name(), to.name(), old.number));
+        findings.blocks(same_number(from, to, old));
     }
     if old.scheduler && !new.scheduler {
         findings.warns(format!(
@@ -248,9 +264,8 @@ fn of_old(from: &Member, seen: &Seen, to: &Member, new: &Server, mode: Mode, fin
     of_settings(from.name(), old, mode, findings);
 }
 
-/// What somebody wrote at the target, and replication has gone on beyond.
-async fn of_hidden(from: &Member, seen: &Seen, to: &Member, new: &Server, mode: Mode, findings: &mut Findings) {
-    let Ok(old) = &seen.server else { return };
+/// What somebody wrote at a replica, and replication has gone on beyond.
+async fn of_hidden(from: &Member, old: &Server, to: &Member, new: &Server, mode: Mode, findings: &mut Findings) {
     match hidden::look(new, from, old).await {
         Ok(hidden) if hidden.is_empty() => {}
         Ok(hidden) => findings.says(
