@@ -294,6 +294,12 @@ async fn a_fence_is_taken_back_of_the_one_that_led_and_of_nobody_else() {
     fence_all_at_a(&fake);
     sites.unfence(&touch, &a).await.expect("open");
     assert_eq!(fake.calls(), ["unfence a1"]);
+    // Beside one that may have been promoted, and has ended since, nobody is opened.
+    fake.tell("a2", |told| told.role = Role::Down);
+    let refused = sites.unfence(&touch, &a).await;
+    assert!(refused.is_err_and(|error| error.message.contains("a2 is not seen to have stayed a follower")));
+    assert_eq!(fake.calls(), Vec::<String>::new());
+    fake.tell("a2", |told| told.role = Role::Standby);
     // The sibling led: it is the one that follows nobody.
     fake.tell("a1", |told| told.follows = Some("a2"));
     fake.tell("a2", |told| told.follows = None);
