@@ -70,6 +70,8 @@ fn commits_that_wait_for_an_acknowledgement_keep_nobody_waiting() {
     let shown = lab_.ok(&["show"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(shown.contains("for a replica's acknowledgement (semi-sync, `rpl_semi_sync_master_timeout`"), "{shown}");
     lab_.mariadb("b-db", "set global rpl_semi_sync_slave_enabled = on; stop slave io_thread; start slave io_thread");
+    // With the next one that is acknowledged, all before it are.
+    lab_.mariadb("a-db", "insert into wiki.pages values (-24, 'acknowledged', 'and with it what came before')");
     serves_as_before(&lab_);
     assert!(waiting.expect("it was prepared").wait().expect("ended").success());
     lab_.mariadb_is_at_rest("a-db", "b-db");
