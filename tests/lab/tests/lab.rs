@@ -62,6 +62,15 @@ impl Lab {
         this
     }
 
+    /// A standby asks every five seconds for a primary that came back; a planned run refuses until it has been heard.
+    pub fn receives_again_from(&self, primary: &str) {
+        let began = std::time::Instant::now();
+        while self.sql(primary, "select count(*) from pg_stat_replication where state = 'streaming'") != "1" {
+            assert!(began.elapsed().as_secs() < 20, "nobody receives from {primary}");
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchback"));
         command

@@ -250,6 +250,7 @@ fn a_server_that_becomes_too_slow_during_the_outage_does_not_keep_users_waiting(
     assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
     assert_eq!((lab.is_primary("a-db"), lab.is_primary("b-db")), (Some(true), Some(false)));
     proxy.is_late_by(Duration::ZERO);
+    lab.receives_again_from("a-db");
     lab.ok(&["failover", "--to", "nuremberg", "--yes"]);
     lab.is_at_rest("b-db", "a-db");
     let seen = lab.client_stops();
