@@ -242,12 +242,15 @@ fn leaves_nothing(step: &PlanStep) -> bool {
 }
 
 /// Whether something may have been done by a step that a back-out does not take back: a copy that may still be
-/// running, say. A process that was cut off leaves its step in doubt as a failed one does. Of a promotion the way
-/// forward looks for itself, and what has passed its point of no return is told anyway.
+/// running, say. A process that was cut off leaves its step in doubt as a failed one does. Once a point of no return
+/// is passed the way is forward, and a resume settles by itself what a promotion or a record of DNS has come to.
 fn may_stand(step: &PlanStep, record: &StepRecord, any_passed: bool) -> bool {
     let doubt = match record.stage {
         Stage::Failed { doubt, .. } => doubt,
-        Stage::InDoubt { .. } => !(leaves_nothing(step) || any_passed && step.undo == Undo::Impossible),
+        Stage::InDoubt { .. } => {
+            let a_resume_settles_it = step.undo == Undo::Impossible || step.effect == Effect::Idempotent;
+            !(leaves_nothing(step) || any_passed && a_resume_settles_it)
+        }
         _ => false,
     };
     doubt && record.has_touched()

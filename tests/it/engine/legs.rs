@@ -281,6 +281,14 @@ fn a_rollback_of_a_run_in_doubt_says_so_until_somebody_has_looked() {
 }
 
 #[test]
+fn what_a_resume_settles_by_itself_is_no_doubt_after_a_promotion() {
+    let mut story = Story::new(TWO_WAVES);
+    story.does("1/fence").does("1/promote").intends("1/point").resumes().goes_back();
+    assert_eq!(story.goes_back_to_its_end(), Verdict::Stopped, "the record is written by a resume, or was written");
+    story.resumes().looks_next_at("1/point");
+}
+
+#[test]
 fn what_was_done_before_a_runbook_that_has_promoted_stays_when_a_later_step_goes_back() {
     let own = |id| (id, 0, None, "");
     let rows = [own("before/command"), THERE_AND_BACK[0], THERE_AND_BACK[1], own("1/command"), own("2/command")];
