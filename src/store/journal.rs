@@ -36,10 +36,11 @@ impl Store {
     /// Begins a run's journal and gives its writer; `now_ms` tells the wall clock in milliseconds.
     pub fn begin_run(self, held: Held, began_at: &str, now_ms: fn() -> i64) -> Result<Writer, StoreError> {
         let head = chain::root(&held.run);
-        self.connection.execute(
+        let written = self.connection.execute(
             "insert into run (id, estate, began_at, root, head) values (?, ?, ?, ?, ?)",
             params![held.run, held.estate, began_at, head.as_slice(), head.as_slice()],
-        )?;
+        );
+        written.map_err(|error| StoreError::from(error).naming_the_writer(&self.folder))?;
         Ok(Writer::new(self, held, head, now_ms))
     }
 

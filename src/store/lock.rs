@@ -92,7 +92,8 @@ impl Store {
         is_alive: IsAlive<'_>,
         take_over: bool,
     ) -> Result<Taken, StoreError> {
-        take(&mut self.connection, estate, run, owner, now_ms, is_alive, take_over)
+        let taken = take(&mut self.connection, estate, run, owner, now_ms, is_alive, take_over);
+        taken.map_err(|error| error.naming_the_writer(&self.folder))
     }
 
     /// Gives the lock back, when it is still ours.

@@ -5,6 +5,7 @@
 //! to the one before it by hash, so that a change of the past shows. The engine knows none of this: it
 //! sees its own `Journal` port.
 
+pub mod busy;
 pub mod chain;
 pub mod drills;
 pub mod history;
@@ -39,6 +40,8 @@ pub enum StoreError {
     Newer { found: i64, known: i64 },
     #[error("the state directory has no room: {0}")]
     Full(String),
+    #[error("the journal in {folder} is being written to, and {writer}")]
+    Busy { folder: PathBuf, writer: busy::Busy },
     #[error("the journal cannot be used: {0}")]
     Sqlite(rusqlite::Error),
     #[error("run {run}: event {seq} is damaged: {why}")]
@@ -60,6 +63,18 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// Whoever waited for another writer for too long is told for whom.
+    fn naming_the_writer(self, folder: &Path) -> Self {
+        match self {
+            Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                Self::Busy { folder: folder.to_owned(), writer: busy::Busy::of(folder) }
+            }
+            other => other,
+        }
+    }
+}
+
 /// The journal's file in the state directory.
 const FILE: &str = "journal.sqlite";
 
@@ -76,12 +91,7 @@ impl Store {
         if mode & 0o077 != 0 {
             return Err(StoreError::Open { folder: folder.to_owned(), mode });
         }
-        let connection = Connection::open(folder.join(FILE))?;
-        connection.busy_timeout(BUSY)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "trusted_schema", false)?;
-        schema::ensure(&connection)?;
+        let connection = connect(folder).map_err(|error| error.naming_the_writer(folder))?;
         Ok(Self { connection, folder: folder.to_owned() })
     }
 
@@ -89,4 +99,14 @@ impl Store {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+fn connect(folder: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(folder.join(FILE))?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    schema::ensure(&connection)?;
+    Ok(connection)
 }

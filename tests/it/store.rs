@@ -101,6 +101,22 @@ fn an_owner_that_was_taken_over_sees_it_between_two_events() {
 }
 
 #[test]
+fn who_waits_for_a_writer_that_does_not_finish_is_told_which() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let mut store = Store::open(&state).expect("a store");
+    let stuck = rusqlite::Connection::open(state.join("journal.sqlite")).expect("the file opens");
+    stuck.execute_batch("begin immediate").expect("begun");
+    let error = store.take_lock("shop", "run2", &owner(2), now(), &|_| None, true).expect_err("it is being written");
+    let sentence = format!("process {} does not come to its end", std::process::id());
+    assert!(error.to_string().contains(&sentence), "{error}");
+    // Whoever reads is not kept.
+    assert_eq!(store.lock_holder("shop", now()).expect("readable"), None);
+    stuck.execute_batch("rollback").expect("ended");
+    ours(take(&mut store, 2, None, true));
+}
+
+#[test]
 fn what_need_not_be_durable_is_written_with_the_next_that_must_and_in_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
