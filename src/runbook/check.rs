@@ -6,7 +6,8 @@ use super::signature::{FactKind, Noun, Undo};
 use crate::base::at::At;
 
 /// Keys of documented procedures (`docs/coverage.md`): a letter, and how many steps it has.
-const PROCEDURES: &[(char, usize)] = &[('F', 5), ('B', 8), ('L', 3), ('T', 7), ('R', 4), ('V', 5), ('W', 5), ('P', 8)];
+pub const PROCEDURES: &[(char, usize)] =
+    &[('F', 5), ('B', 8), ('L', 3), ('T', 7), ('R', 4), ('V', 5), ('W', 5), ('P', 8)];
 
 /// What a documented step must give to be called by its key; of the others no single fact tells.
 const HELD_TO: &[(&str, FactKind)] = &[

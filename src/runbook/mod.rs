@@ -22,6 +22,7 @@ mod step;
 pub mod written;
 
 pub use bind::{ANY_WINDOW, bind};
+pub use check::PROCEDURES;
 pub use everywhere::check_on;
 pub use load::{load, load_file};
 pub use model::{Default, Input, Runbook, Serving};

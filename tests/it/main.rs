@@ -5,6 +5,7 @@ mod bad_files;
 mod bench;
 mod cli;
 mod composed;
+mod coverage;
 mod dependencies;
 mod documents;
 mod engine;
