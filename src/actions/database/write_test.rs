@@ -19,11 +19,13 @@ impl Action for WriteTest {
     fn observe(&self) -> BoxFuture<'_, Result<Observed, ActionError>> {
         Box::pin(async move {
             let Situation { service, at, database, .. } = &self.0;
-            if database.role(at).await? != Role::Primary {
+            // Users wait: both questions at once. What the second says of one that takes no writes is not heard.
+            let (role, row) = futures::join!(database.role(at), database.has_row(at, Row::WriteTest));
+            if role? != Role::Primary {
                 let reason = format!("`{service}` does not take writes at {at} yet");
                 return Ok(self.0.blocked_until(FactKind::Promoted, at, reason));
             }
-            Ok(match database.has_row(at, Row::WriteTest).await? {
+            Ok(match row? {
                 Some(evidence) => Observed::Satisfied(evidence),
                 None => Observed::Pending(Evidence::new("no row of this timeline yet → one, read back")),
             })

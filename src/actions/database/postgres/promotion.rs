@@ -25,6 +25,16 @@ const FOLLOWS_NOBODY: LookSql = LookSql(
     "SELECT (NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
              AND coalesce((SELECT setting = '' FROM pg_settings WHERE name = 'primary_conninfo'), true))::text",
 );
+/// Promotes a standby that follows nobody, and no other; says what it found: whether it was in recovery, which system it is,
+/// which timeline it was on at least, and whether it promoted. One statement: users wait. `$1`: what counts where the setting
+/// is not for us to see.
+const PROMOTE: &str = "SELECT r.recovering::text, c.system_identifier::text,
+            CASE WHEN r.recovering THEN greatest(k.min_recovery_end_timeline, p.timeline_id)::text
+                 ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int::text END,
+            CASE WHEN r.recovering AND NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
+                      AND coalesce((SELECT setting = '' FROM pg_settings WHERE name = 'primary_conninfo'), $1::boolean)
+                 THEN pg_promote(false)::text END
+     FROM (SELECT pg_is_in_recovery() AS recovering) r, pg_control_system() c, pg_control_checkpoint() p, pg_control_recovery() k";
 const IS_OUT: LookSql = LookSql(
     "SELECT CASE WHEN pg_is_in_recovery() THEN NULL
             ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int::text END",
@@ -120,13 +130,14 @@ pub async fn promote(
     context: &RunContext,
 ) -> Result<Evidence, ActionError> {
     // That this is the server of that host was seen a moment ago, with the fence.
-    let before = server::look(&target.link).await?;
     let began = Instant::now();
-    if before.in_recovery {
-        if before.streaming || before.told_to_follow != Some(false) {
-            detach(target, touch).await?;
+    let mut before = tell_to_promote(target, false, touch).await?;
+    if before.in_recovery && !before.told {
+        detach(target, touch).await?;
+        before = tell_to_promote(target, true, touch).await?;
+        if before.in_recovery && !before.told {
+            return Err(ActionError::transient(format!("{} does not say that it follows nobody", target.name())));
         }
-        target.link.touch(touch, "SELECT pg_promote(false)::text", &[], SQL_MAX).await?;
     }
     // Where the old primary ended is read meanwhile: it no longer moves.
     let (timeline, end) = futures::join!(out_of_recovery(target), end_of(from));
@@ -163,6 +174,26 @@ pub async fn promote(
         .with("promoted_ms", promoted_ms)
         .with("fork_proven", proven)
         .with("slots_made", made))
+}
+
+/// What a server was when it was told to promote.
+struct Before {
+    in_recovery: bool,
+    system_identifier: String,
+    /// At least this one.
+    timeline: u32,
+    told: bool,
+}
+
+async fn tell_to_promote(target: &Member, unseen: bool, touch: &Touch) -> Result<Before, ActionError> {
+    let rows = target.link.touch(touch, PROMOTE, &[if unseen { "true" } else { "false" }], SQL_MAX).await?;
+    let odd = || ActionError::refused(format!("{} did not say who it is", target.name()));
+    Ok(Before {
+        in_recovery: rows.is(0, 0),
+        system_identifier: rows.text(0, 1).ok_or_else(odd)?.to_owned(),
+        timeline: rows.get(0, 2).ok_or_else(odd)?,
+        told: rows.is(0, 3),
+    })
 }
 
 async fn out_of_recovery(target: &Member) -> Result<u32, ActionError> {

@@ -14,6 +14,11 @@ const SEEN_MAX: Duration = Duration::from_secs(30);
 
 /// Everything about our own tables asks first whether they are there: a member that was never prepared has none.
 const HAS_TABLES: LookSql = LookSql("SELECT (to_regclass('switchback.marker') IS NOT NULL)::text");
+/// Of the timeline that the server writes at this moment; none where it is in recovery.
+const CANARY_NOW: LookSql = LookSql(
+    "SELECT run, at::text, timeline::text FROM switchback.canary WHERE timeline = CASE WHEN pg_is_in_recovery() THEN NULL
+     ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END",
+);
 const CANARY: LookSql = LookSql("SELECT run, at::text FROM switchback.canary WHERE timeline = $1::bigint");
 const MARKER: LookSql = LookSql(
     "SELECT run, at::text FROM switchback.marker WHERE host = $1 AND timeline = $2::bigint AND started = $3::bigint",
@@ -25,8 +30,11 @@ const RECEIPT_OF: LookSql = LookSql(
     "SELECT EXISTS (SELECT FROM switchback.receipt WHERE system_identifier = $1 AND timeline = $2::bigint)::text",
 );
 
-const WRITE_CANARY: &str = "INSERT INTO switchback.canary (timeline, site, run) VALUES ($1::bigint, $2, $3)
-                            ON CONFLICT (timeline) DO UPDATE SET site = excluded.site, run = excluded.run, at = clock_timestamp()";
+/// Whoever is in recovery refuses it by itself. Gives the timeline.
+const WRITE_CANARY: &str = "INSERT INTO switchback.canary (timeline, site, run)
+                            SELECT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, $1, $2
+                            ON CONFLICT (timeline) DO UPDATE SET site = excluded.site, run = excluded.run, at = clock_timestamp()
+                            RETURNING timeline::text";
 const WRITE_MARKER: &str =
     "INSERT INTO switchback.marker (host, timeline, started, run) VALUES ($1, $2::bigint, $3::bigint, $4)
                             ON CONFLICT (host) DO UPDATE SET timeline = excluded.timeline, started = excluded.started,
@@ -52,27 +60,39 @@ async fn has_tables(member: &Member) -> Result<bool, ActionError> {
 }
 
 /// Whether a row of this kind is at the member: of its present timeline, and, for a marker, written since
-/// its server was started.
+/// its server was started. A member in recovery has no write test of its present timeline.
 pub async fn look(member: &Member, row: Row) -> Result<Option<Evidence>, ActionError> {
-    // One round trip: the session takes both questions at once.
+    match row {
+        Row::WriteTest => look_for_canary(member).await,
+        Row::Marker => look_for_marker(member).await,
+    }
+}
+
+async fn look_for_canary(member: &Member) -> Result<Option<Evidence>, ActionError> {
+    // One round trip: the session takes both questions at once. Without our tables the second is an error.
+    let (prepared, rows) = futures::join!(has_tables(member), member.link.look(CANARY_NOW, &[], SQL_MAX));
+    if !prepared? {
+        return Ok(None);
+    }
+    let rows = rows?;
+    let timeline = rows.text(0, 2).unwrap_or_default();
+    Ok(rows.text(0, 0).map(|run| can_be_read("the row", timeline, member, run, rows.text(0, 1))))
+}
+
+async fn look_for_marker(member: &Member) -> Result<Option<Evidence>, ActionError> {
     let (prepared, server) = futures::join!(has_tables(member), server::look(&member.link));
     if !prepared? {
         return Ok(None);
     }
     let server = server?;
     let (timeline, started) = (server.timeline.to_string(), server.started.to_string());
-    let rows = match row {
-        Row::WriteTest => member.link.look(CANARY, &[&timeline], SQL_MAX).await?,
-        Row::Marker => member.link.look(MARKER, &[member.name(), &timeline, &started], SQL_MAX).await?,
-    };
-    Ok(rows.text(0, 0).map(|run| {
-        let what = match row {
-            Row::WriteTest => "the row of",
-            Row::Marker => "the marker of",
-        };
-        let at = rows.text(0, 1).unwrap_or_default();
-        Evidence::new(format!("{what} timeline {timeline} can be read at {} (run {run}, {at})", member.name()))
-    }))
+    let rows = member.link.look(MARKER, &[member.name(), &timeline, &started], SQL_MAX).await?;
+    Ok(rows.text(0, 0).map(|run| can_be_read("the marker", &timeline, member, run, rows.text(0, 1))))
+}
+
+fn can_be_read(what: &str, timeline: &str, member: &Member, run: &str, at: Option<&str>) -> Evidence {
+    let at = at.unwrap_or_default();
+    Evidence::new(format!("{what} of timeline {timeline} can be read at {} (run {run}, {at})", member.name()))
 }
 
 /// Writes a row at the leader and reads it back at the member, in a session of its own.
@@ -84,35 +104,44 @@ pub async fn write(
     context: &RunContext,
 ) -> Result<Evidence, ActionError> {
     let began = Instant::now();
-    let server = server::look(&seen_at.link).await?;
-    let timeline = server.timeline.to_string();
-    let started = server.started.to_string();
+    let started = match row {
+        Row::WriteTest => None,
+        Row::Marker => Some(server::look(&seen_at.link).await?),
+    };
     let writing = async {
-        match row {
-            Row::WriteTest => {
-                let parameters = [timeline.as_str(), leader.estate.site.as_str(), &context.run];
+        match &started {
+            None => {
+                let parameters = [leader.estate.site.as_str(), &context.run];
                 leader.link.touch(touch, WRITE_CANARY, &parameters, SQL_MAX).await
             }
-            Row::Marker => {
-                let parameters = [seen_at.name(), &timeline, &started, &context.run];
+            Some(server) => {
+                let parameters =
+                    [seen_at.name(), &server.timeline.to_string(), &server.started.to_string(), &context.run];
                 leader.link.touch(touch, WRITE_MARKER, &parameters, SQL_MAX).await
             }
         }
     };
     // What one's own session sees is not yet what others see.
     let (written, reader) = futures::join!(writing, seen_at.link.spare_or_apart());
-    written?;
+    let written = written?;
     let reader = reader?;
+    let timeline = match &started {
+        None => written.text(0, 0).unwrap_or_default().to_owned(),
+        Some(server) => server.timeline.to_string(),
+    };
     loop {
-        let rows = match row {
-            Row::WriteTest => reader.look(CANARY, &[&timeline], SQL_MAX).await?,
-            Row::Marker => reader.look(MARKER, &[seen_at.name(), &timeline, &started], SQL_MAX).await?,
+        let rows = match &started {
+            None => reader.look(CANARY, &[&timeline], SQL_MAX).await?,
+            Some(server) => {
+                reader.look(MARKER, &[seen_at.name(), &timeline, &server.started.to_string()], SQL_MAX).await?
+            }
         };
         if rows.text(0, 0) == Some(context.run.as_str()) {
             let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let summary =
                 format!("a row written at {} was read at {} after {elapsed_ms} ms", leader.name(), seen_at.name());
-            return Ok(Evidence::new(summary).with("timeline", server.timeline).with("seen_after_ms", elapsed_ms));
+            let timeline: u32 = timeline.parse().unwrap_or_default();
+            return Ok(Evidence::new(summary).with("timeline", timeline).with("seen_after_ms", elapsed_ms));
         }
         if began.elapsed() >= SEEN_MAX {
             return Err(ActionError::transient(format!(
