@@ -14,7 +14,7 @@ be_standby "$data"
 [ "$(told_lines)" = "primary_conninfo = ''" ] || (tell "$data" "primary_conninfo = ''") || [ "$force" = yes ] || exit
 if [ "$stop" != 0 ] && [ -n "$pid" ]; then
     [ "$(process "$pid")" = T ] || kill -INT "$pid"
-    polls=$((stop * 100))
+    polls=$((stop * 150))
     while :; do
         # The control data says it as soon as it is true; the postmaster may live on, for an archiver that hangs.
         control=$("$bin/pg_controldata" -D "$data")
@@ -35,10 +35,10 @@ if [ "$stop" != 0 ] && [ -n "$pid" ]; then
             done
             # shellcheck disable=SC2086  # numbers
             kill -KILL "$pid" $children
-            polls=200
+            polls=300
             force=no
         fi
-        sleep 0.005
+        sleep 0.002
     done
 fi
 set -- "$data" "$config" "$bin" "" "$listens" "" "$control"

@@ -2,6 +2,7 @@
 data=$1 config=$2 bin=$3
 state=$data.switchback
 auto=$data/postgresql.auto.conf
+blanks=$(printf ' \t')
 umask 077
 fail() {
     printf '%s\n' "$*" >&2
@@ -23,11 +24,20 @@ postmaster() {
     printf '%s' "$pid"
 }
 cluster_state() { "$bin/pg_controldata" -D "$data" | sed -n 's/^Database cluster state: *//p'; }
-# The lines that say whom a standby follows, as they are; that there are none is no failure.
+# Whether a line of a configuration file says whom a standby follows.
+says_whom() {
+    trimmed=${1#"${1%%[!${blanks}]*}"}
+    case $trimmed in primary_conninfo[=$blanks]* | primary_slot_name[=$blanks]*) return 0 ;; esac
+    return 1
+}
+# The lines that say whom a standby follows, as they are; that there are none is no failure. Read by the shell itself, here and
+# below: users wait while a standby is told, and every program that is begun takes a millisecond of that.
 told_lines() {
     from=${1:-$auto}
     [ -e "$from" ] || return 0
-    grep '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$from" || [ $? = 1 ]
+    while IFS= read -r line || [ -n "$line" ]; do
+        ! says_whom "$line" || printf '%s\n' "$line" || return
+    done <"$from"
 }
 # keep_told FILE: those lines, written down there; all of them or nothing.
 keep_told() { told_lines >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"; }
@@ -38,11 +48,12 @@ tell() {
     shift
     [ ! -e "$settings.switchback" ] || rm -f "$settings.switchback"
     : >"$settings.switchback" || fail "$settings cannot be written"
-    if [ -e "$settings" ]; then
-        grep -v '^[[:space:]]*primary_\(conninfo\|slot_name\)[[:space:]=]' "$settings" >"$settings.switchback" || [ $? = 1 ] ||
-            fail "$settings cannot be written"
-    fi
-    for told; do printf '%s\n' "$told" >>"$settings.switchback" || fail "$settings cannot be written"; done
+    {
+        [ ! -e "$settings" ] || while IFS= read -r line || [ -n "$line" ]; do
+            says_whom "$line" || printf '%s\n' "$line" || fail "$settings cannot be written"
+        done <"$settings" || fail "$settings cannot be read"
+        for told; do printf '%s\n' "$told" || fail "$settings cannot be written"; done
+    } >>"$settings.switchback" || fail "$settings cannot be written"
     sync "$settings.switchback" && mv -f "$settings.switchback" "$settings" && sync "$where" ||
         fail "$settings cannot be written"
 }
