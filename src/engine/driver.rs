@@ -6,24 +6,22 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::future::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 
-use super::action::{Action, ActionError, Evidence, Leave, Touch};
+use super::action::{Action, Evidence, Leave, Touch};
+use super::ahead::{self, Early, Landing};
 use super::event::{Answer, Event, Question, What};
 use super::machine::{self, Directive};
 use super::plan::{Plan, StepIndex};
 use super::ports::{Clock, Interrupt, Journal, JournalError, Prompter, Reporter, Witness};
 use super::state::{Impossible, RunState, Stage};
+use super::under_way::{Flying, Landed, act, early_look, time_left, turn_to, undo};
 use super::verdict::Verdict;
 
 /// How often the journal's lease is renewed, in milliseconds.
 const RENEW_MS: u64 = 3_000;
-/// How long a look may take, whatever the step's time limit, in milliseconds. Adapters have shorter
-/// limits of their own; this one keeps a run from hanging when one of them forgets.
-const LOOK_MAX_MS: u64 = 60_000;
-
 /// Carries out one run. Made by the command line, used once.
 pub struct Driver<'a> {
     pub plan: &'a Plan,
@@ -43,6 +41,8 @@ pub struct Driver<'a> {
     pub origin_ms: i128,
     /// Whether the locks are still ours; asked again before each call of an act.
     pub leave: Arc<dyn Leave>,
+    /// Looks begun before their turn; none at first.
+    pub early: Early,
 }
 
 /// Why a run ended without a verdict of the machine's.
@@ -62,10 +62,6 @@ pub enum DriveError {
     Stuck,
 }
 
-/// What comes back from something that was under way; an error, when it was cut short because the locks are
-/// another's now. That has no outcome in the journal: what was done before stays in doubt.
-type Outcome = (StepIndex, Result<What, JournalError>);
-
 /// An answer, and who gave it.
 type Reply = Option<(Answer, String)>;
 
@@ -80,34 +76,30 @@ impl Driver<'_> {
     }
 
     async fn carry_on(&mut self, state: &mut RunState, touch: &Touch) -> Result<(Verdict, String), DriveError> {
-        let mut flying: FuturesUnordered<BoxFuture<'_, Outcome>> = FuturesUnordered::new();
+        let mut flying: Flying<'_> = FuturesUnordered::new();
         let mut busy: BTreeSet<StepIndex> = BTreeSet::new();
         let mut renew_at = self.clock.monotonic_ms() + RENEW_MS;
         let mut stop_told = false;
         // An outcome was appended and is not on disk yet.
         let mut owed = false;
-        let (plan, actions, clock) = (self.plan, self.actions, self.clock);
-        let origin_ms = self.origin_ms;
+        let (plan, actions, clock, origin_ms) = (self.plan, self.actions, self.clock, self.origin_ms);
         loop {
-            let directives = machine::next(plan, state);
             let mut recorded = false;
-            for directive in directives {
+            for directive in machine::next(plan, state) {
                 match directive {
                     Directive::Observe { step, not_before_ms } if busy.insert(step) => {
                         let Some(action) = actions.get(step) else { return Err(DriveError::Stuck) };
-                        flying.push(Box::pin(async move {
-                            clock.until(to_clock(not_before_ms, origin_ms)).await;
-                            (step, Ok(look(step, action.as_ref(), clock).await))
-                        }));
+                        let not_before_ms = to_clock(not_before_ms, origin_ms);
+                        let turn = self.early.turn(step, self.elapsed_ms(state));
+                        turn_to(&mut flying, turn, step, not_before_ms, action.as_ref(), clock);
                     }
                     Directive::Apply { step, attempt } if busy.insert(step) => {
                         self.append(state, What::Intended { step, attempt })?;
                         recorded = true;
                         let Some(action) = actions.get(step) else { return Err(DriveError::Stuck) };
                         let limit_ms = time_left(plan, state, step);
-                        flying.push(Box::pin(async move {
-                            (step, act(step, attempt, action.as_ref(), touch, clock, limit_ms).await)
-                        }));
+                        let acts = act(step, attempt, action.as_ref(), touch, clock, limit_ms);
+                        flying.push(Box::pin(async move { Landed::Turn((step, acts.await)) }));
                     }
                     Directive::Undo { step, attempt, not_before_ms } if busy.insert(step) => {
                         clock.until(to_clock(not_before_ms, origin_ms)).await;
@@ -117,7 +109,8 @@ impl Driver<'_> {
                         let before = state.steps.get(step).and_then(|record| record.before.clone()).unwrap_or_default();
                         let limit_ms = plan.steps.get(step).map_or(60_000, |step| step.within_ms.max(60_000));
                         flying.push(Box::pin(async move {
-                            (step, undo(step, action.as_ref(), touch, &before, clock, limit_ms).await)
+                            let undone = undo(step, action.as_ref(), touch, &before, clock, limit_ms);
+                            Landed::Turn((step, undone.await))
                         }));
                     }
                     Directive::Observe { .. } | Directive::Apply { .. } | Directive::Undo { .. } => {}
@@ -148,6 +141,10 @@ impl Driver<'_> {
             if flying.is_empty() {
                 return Err(DriveError::Stuck);
             }
+            for step in ahead::looks(plan, state) {
+                let begun = self.early.begin(step, self.elapsed_ms(state)).zip(actions.get(step));
+                flying.extend(begun.map(|(begun, action)| early_look(begun, step, action.as_ref(), clock)));
+            }
             if let Some(landed) = self.pay(std::mem::take(&mut owed), &mut flying)? {
                 owed = self.land(state, &mut busy, landed)?;
                 continue;
@@ -166,6 +163,7 @@ impl Driver<'_> {
                         if !state.steps.iter().any(|record| record.stage == Stage::Acting) {
                             flying.clear();
                             busy.clear();
+                            self.early = Early::default();
                         }
                     }
                     _ => {}
@@ -194,11 +192,17 @@ impl Driver<'_> {
         Ok(true)
     }
 
+    /// How long the run has gone on.
+    fn elapsed_ms(&self, state: &RunState) -> u64 {
+        let elapsed = i128::from(self.clock.monotonic_ms()) - self.origin_ms;
+        u64::try_from(elapsed).unwrap_or(0).max(state.now_ms)
+    }
+
     /// Appends, folds, tells. An event that could not be written is not folded: the run ends here.
     pub(super) fn append(&mut self, state: &mut RunState, what: What) -> Result<(), DriveError> {
-        let elapsed = i128::from(self.clock.monotonic_ms()) - self.origin_ms;
-        let elapsed_ms = u64::try_from(elapsed).unwrap_or(0).max(state.now_ms);
+        let elapsed_ms = self.elapsed_ms(state);
         if state.absorb_repeat(self.plan, &what, elapsed_ms) {
+            self.early.forget();
             return Ok(());
         }
         let event = Event { seq: state.next_seq(), at: self.clock.now(), elapsed_ms, what };
@@ -210,6 +214,7 @@ impl Driver<'_> {
         {
             (self.remember)(&step.id, &record.evidence);
         }
+        self.early.after(&event.what, state);
         self.reporter.event(self.plan, state, &event);
         if let Some(witness) = &mut self.witness {
             witness.hear(&event);
@@ -222,8 +227,19 @@ impl Driver<'_> {
         &mut self,
         state: &mut RunState,
         busy: &mut BTreeSet<StepIndex>,
-        (step, what): Outcome,
+        landed: Landed,
     ) -> Result<bool, DriveError> {
+        let (step, what) = match landed {
+            Landed::Turn(outcome) => outcome,
+            Landed::Early(step, ticket, what) => match self.early.land(step, ticket, what, self.elapsed_ms(state)) {
+                Landing::Counts(what) => (step, Ok(what)),
+                Landing::Again => {
+                    busy.remove(&step);
+                    return Ok(false);
+                }
+                Landing::Early => return Ok(false),
+            },
+        };
         busy.remove(&step);
         let what = what?;
         let owed = may_wait(&what);
@@ -233,11 +249,7 @@ impl Driver<'_> {
 
     /// Puts the outcome that is owed on disk. What is under way is set going first, so that the far side works while the
     /// disk does; gives what had ended by then.
-    fn pay(
-        &mut self,
-        owed: bool,
-        flying: &mut FuturesUnordered<BoxFuture<'_, Outcome>>,
-    ) -> Result<Option<Outcome>, JournalError> {
+    fn pay(&mut self, owed: bool, flying: &mut Flying<'_>) -> Result<Option<Landed>, JournalError> {
         if !owed {
             return Ok(None);
         }
@@ -302,12 +314,6 @@ fn to_clock(elapsed_ms: u64, origin_ms: i128) -> u64 {
     u64::try_from(i128::from(elapsed_ms) + origin_ms).unwrap_or(0)
 }
 
-fn time_left(plan: &Plan, state: &RunState, step: StepIndex) -> u64 {
-    let (Some(step), Some(record)) = (plan.steps.get(step), state.steps.get(step)) else { return 1_000 };
-    let used = state.now_ms.saturating_sub(record.began_ms.unwrap_or(state.now_ms));
-    step.within_ms.saturating_sub(used).max(1_000)
-}
-
 fn step_of(what: &What) -> Option<StepIndex> {
     match what {
         What::Looked { step, .. } | What::Acted { step, .. } | What::Resolved { step, .. } => Some(*step),
@@ -322,66 +328,4 @@ pub(super) async fn wait_for(interrupt: &mut watch::Receiver<Interrupt>, stop_to
         // Nobody is left who could interrupt.
         Err(_) => std::future::pending().await,
     }
-}
-
-pub(super) async fn look(step: StepIndex, action: &dyn Action, clock: &dyn Clock) -> What {
-    let limit = clock.until(clock.monotonic_ms() + LOOK_MAX_MS);
-    tokio::select! {
-        biased;
-        found = action.observe() => match found {
-            Ok(observed) => What::Looked { step, observed },
-            Err(error) => What::LookFailed { step, error },
-        },
-        () = limit => What::LookFailed { step, error: ActionError::unreachable(format!("looking took longer than {LOOK_MAX_MS} ms")) },
-    }
-}
-
-async fn act(
-    step: StepIndex,
-    attempt: u32,
-    action: &dyn Action,
-    touch: &Touch,
-    clock: &dyn Clock,
-    limit_ms: u64,
-) -> Result<What, JournalError> {
-    let limit = clock.until(clock.monotonic_ms() + limit_ms);
-    let error = tokio::select! {
-        biased;
-        done = action.apply(touch) => match done {
-            Ok(applied) => return Ok(What::Acted { step, attempt, applied }),
-            Err(error) => error,
-        },
-        () = limit => {
-            let limit = crate::base::quantity::spoken(limit_ms);
-            ActionError::in_doubt(format!("no answer within {limit}; whether it was done is not known"))
-        }
-    };
-    still_ours(touch).await?;
-    Ok(What::ActFailed { step, attempt, error })
-}
-
-/// Something that failed because it may not act any more is no failure of the act's.
-async fn still_ours(touch: &Touch) -> Result<(), JournalError> {
-    touch.ended().await.map_or(Ok(()), |why| Err(JournalError::LockLost(why)))
-}
-
-async fn undo(
-    step: StepIndex,
-    action: &dyn Action,
-    touch: &Touch,
-    before: &Evidence,
-    clock: &dyn Clock,
-    limit_ms: u64,
-) -> Result<What, JournalError> {
-    let limit = clock.until(clock.monotonic_ms() + limit_ms);
-    let error = tokio::select! {
-        biased;
-        done = action.undo(touch, before) => match done {
-            Ok(evidence) => return Ok(What::Undone { step, evidence }),
-            Err(error) => error,
-        },
-        () = limit => ActionError::transient("no answer in time"),
-    };
-    still_ours(touch).await?;
-    Ok(What::UndoFailed { step, error })
 }

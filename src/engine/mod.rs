@@ -11,11 +11,14 @@
 //!   long users wait, each wave of each leg on its own.
 //! * [`asking`]: what people are asked, and what they are told then.
 //! * [`pace`]: when each step could begin, and what it took. [`path`]: what a write outage is made of.
+//! * [`ahead`]: looks that are begun before their turn, while users wait.
 //! * [`driver`]: the one loop: ask the machine, do it, append the event, tell the reporter. No judgement.
+//! * `under_way`: looks, acts and undos, each with its limit.
 //! * [`rehearsal`]: the dry-run: every look, no touch.
 //! * [`ports`]: what the driver needs of the world.
 
 pub mod action;
+pub mod ahead;
 pub mod asking;
 pub mod driver;
 pub mod event;
@@ -32,5 +35,6 @@ pub mod rehearsal;
 mod resume;
 pub mod state;
 mod step;
+mod under_way;
 pub mod verdict;
 mod waiting;

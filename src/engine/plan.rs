@@ -9,7 +9,7 @@ use super::action::{Action, Fact};
 use crate::base::name::{ServiceName, SiteName};
 use crate::estate::model::Window;
 use crate::runbook::bound::{BoundAction, BoundRunbook, Leg, Mode, OnFailure};
-use crate::runbook::signature::{Effect, FactAt, Noun, Signature, Undo, Whereabouts};
+use crate::runbook::signature::{Effect, FactAt, FactKind, Noun, Signature, Undo, Whereabouts};
 
 /// Place of a step in [`Plan::steps`].
 pub type StepIndex = usize;
@@ -86,6 +86,9 @@ pub struct PlanStep {
     pub effect: Effect,
     pub guard: bool,
     pub undo: Undo,
+    /// What it rests on, whichever site that is about; looked at again by the action itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<FactKind>,
     pub gives: Vec<Fact>,
     pub within_ms: u64,
     pub on_failure: OnFailure,
@@ -155,6 +158,7 @@ impl Plan {
                         effect: actions.get(index).map_or(Effect::Once, |action| action.effect()),
                         guard: signature.is_some_and(|signature| signature.guard),
                         undo: signature.map_or(Undo::Nothing, |signature| signature.undo),
+                        needs: signature.map_or_else(Vec::new, |s| s.needs.iter().map(|need| need.fact).collect()),
                         gives: signature.map_or_else(Vec::new, |s| facts(s.gives, &step.action, &step.services)),
                         services: step.services,
                         action: step.action,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 
 use super::action::{Fault, Observed};
-use super::driver::{DriveError, Driver, look, wait_for};
+use super::driver::{DriveError, Driver, wait_for};
 use super::event::{Answer, What};
 use super::park::Wait;
 use super::plan::{Plan, StepIndex};
 use super::state::RunState;
+use super::under_way::look;
 
 /// How often what is watched is looked at, in milliseconds; the action itself asks no more often than it is told.
 const LOOK_EVERY_MS: u64 = 1_000;

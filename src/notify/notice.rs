@@ -193,6 +193,7 @@ pub(super) mod tests {
             effect: Effect::Once,
             guard: false,
             undo,
+            needs: Vec::new(),
             gives: Vec::new(),
             within_ms: 0,
             on_failure: OnFailure::Stop,

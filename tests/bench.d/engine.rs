@@ -216,6 +216,7 @@ impl Engine {
             remember: &|_, _| {},
             origin_ms: 0,
             leave: std::sync::Arc::new(Always),
+            early: switchback::engine::ahead::Early::default(),
         };
         let ended = driver.drive(&mut state).await;
         anyhow::ensure!(dies_at != u64::MAX || ended.is_ok(), "{ended:?}");
@@ -254,6 +255,7 @@ fn plan(steps: usize, at_once: usize) -> Plan {
         effect: Effect::Idempotent,
         guard: false,
         undo: Undo::Nothing,
+        needs: Vec::new(),
         gives: Vec::new(),
         within_ms: 60_000,
         on_failure: OnFailure::Stop,

@@ -275,6 +275,7 @@ pub async fn drive(
         remember: &remember,
         origin_ms,
         leave,
+        early: crate::engine::ahead::Early::default(),
     };
     let driven = driver.drive(state).await;
     drop(reporter);

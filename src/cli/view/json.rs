@@ -74,6 +74,7 @@ mod tests {
             effect: Effect::Look,
             guard: false,
             undo: Undo::Nothing,
+            needs: Vec::new(),
             gives: Vec::new(),
             within_ms: 0,
             on_failure: OnFailure::Stop,

@@ -69,6 +69,7 @@ async fn run(refused: &[usize], answers: &[Answer], outage_max_ms: Option<u64>) 
         remember: &|_, _| {},
         origin_ms: i128::from(clock.monotonic_ms()),
         leave: std::sync::Arc::new(super::world::Always),
+        early: switchback::engine::ahead::Early::default(),
     };
     let (verdict, _) = driver.drive(&mut state).await.expect("a verdict");
     let toy = world.world().toy.clone();

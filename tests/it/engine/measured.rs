@@ -85,6 +85,7 @@ async fn run(outage_max_ms: u64, says: Option<Measured>) -> (Verdict, String, Ve
         remember: &|_, _| {},
         origin_ms: i128::from(clock.monotonic_ms()),
         leave: std::sync::Arc::new(super::world::Always),
+        early: switchback::engine::ahead::Early::default(),
     };
     let (verdict, reason) = driver.drive(&mut state).await.expect("a verdict");
     assert_eq!(RunState::replay(&plan, &journal.durable).expect("it folds"), state, "history is the state");

@@ -1,6 +1,7 @@
 //! The real machine and driver over a toy world: two databases, an entrance, and a process that can die
 //! at any call and at any journal write.
 
+mod ahead;
 mod answers;
 mod legs;
 mod measured;

@@ -203,6 +203,7 @@ async fn run(plan: &Plan, taken: bool, interrupt_at_ms: Option<u64>, before: &[E
         interrupt,
         remember: &|_, _| {},
         leave: Arc::new(super::world::Always),
+        early: switchback::engine::ahead::Early::default(),
         origin_ms: i128::from(clock.monotonic_ms()) - i128::from(base_ms),
     };
     let driven = driver.drive(&mut state).await;

@@ -260,6 +260,11 @@ pub fn plan(mode: Mode) -> Plan {
             effect: ToyAction { kind: *kind, world: Shared::new(Toy::new(), Vec::new()) }.effect(),
             guard: *kind != Kind::Point,
             undo: *undo,
+            needs: match kind {
+                Kind::Fence => Vec::new(),
+                Kind::Arrived | Kind::Detach | Kind::Promote => vec![FactKind::Fenced],
+                Kind::Point => vec![FactKind::Promoted],
+            },
             gives: vec![fact(*gives, at)],
             within_ms: 30_000,
             on_failure: OnFailure::Stop,
@@ -462,6 +467,7 @@ pub async fn run_on(
         remember: &|_, _| {},
         origin_ms,
         leave,
+        early: switchback::engine::ahead::Early::default(),
     };
     let death = async {
         loop {
