@@ -17,12 +17,13 @@ need_compiler() {
     fi
 }
 
-# A browser, and axe-core, which judges whether a page leaves somebody out; for the tests of the pages. axe-core's version and
-# place are known to tests/lab/tests/browser.rs too.
+# A browser, axe-core, which judges whether a page leaves somebody out, and the language server that editors use for YAML; for the
+# tests of the pages and of the schemas. The versions and places are known to tests/lab/tests/{browser,editor}.rs too.
 need_browser() {
     local axe=target/axe/node_modules/axe-core/axe.min.js install=() tools=()
+    local editor=target/editor/node_modules/yaml-language-server/bin/yaml-language-server
     command -v chromium > /dev/null || tools+=(chromium fonts-dejavu-core)
-    [ -f "$axe" ] || command -v npm > /dev/null || tools+=(npm)
+    { [ -f "$axe" ] && [ -f "$editor" ]; } || command -v npm > /dev/null || tools+=(npm)
     if [ "${#tools[@]}" -gt 0 ]; then
         install=(apt-get install --yes --no-install-recommends "${tools[@]}")
         echo "installing a browser for the tests of the pages: ${install[*]}" >&2
@@ -35,6 +36,8 @@ need_browser() {
             exit 1
         fi
     fi
-    [ -f "$axe" ] || npm install --prefix target/axe --no-save --no-audit --no-fund --ignore-scripts --loglevel=error axe-core@4.14.1 >&2
+    local npm=(npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error)
+    [ -f "$axe" ] || "${npm[@]}" --prefix target/axe axe-core@4.14.1 >&2
+    [ -f "$editor" ] || "${npm[@]}" --prefix target/editor yaml-language-server@1.18.0 >&2
     export SWITCHBACK_BROWSER=required
 }

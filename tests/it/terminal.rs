@@ -274,6 +274,8 @@ fn without_a_terminal_nothing_moves_and_a_slow_step_is_spoken_of() {
     // The beginning of a heartbeat; what is said of it comes after ten seconds.
     let beat = lines.find(|line| line.contains("…")).expect("a word of the step that is waited for");
     assert!(beat.starts_with("  … look/web/shop-web 1"), "{beat}");
+    let again = lines.find(|line| line.contains("…")).expect("another word, ten seconds later");
+    assert!(again.starts_with("  … look/web/shop-web 2"), "{again}");
     shop.is_well(true);
     let said = lines.collect::<Vec<_>>().join("\n");
     assert_eq!(child.wait().expect("it ends").code(), Some(0), "{said}");

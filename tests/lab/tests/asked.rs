@@ -31,6 +31,7 @@ fn a_failure_with_nothing_to_take_back_is_asked_about_and_tried_again() {
     assert_eq!(code, Some(0), "{seen}");
     let seen = seen.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(seen.contains("lost of `orders`: nothing: everything had arrived before the promotion"), "{seen}");
+    assert!(seen.contains("past the point of no return: the way is forward"), "{seen}");
     lab_.is_at_rest("b-db", "a-db");
 }
 

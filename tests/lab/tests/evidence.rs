@@ -149,6 +149,10 @@ fn drills_are_held_kept_and_compared() {
     assert!(said.stdout.contains("passed: there and back"), "{}", said.stdout);
     lab.is_at_rest("a-db", "b-db");
     assert!(gauge(&metrics, "switchback_drill_recovery_time_seconds", "kind=\"live\"").is_some());
+    // What nobody can look at beforehand is neither good nor bad.
+    let blind = own_runbook(&lab, "blind", "          host.command: {run: [\"true\"], repeat: safe}\n");
+    let said = lab.exits(&["drill", &blind], 4);
+    assert!(said.stdout.contains("inconclusive: 2 of 2 steps could not be looked at"), "{}", said.stdout);
     let history = lab.ok(&["history"]).stdout;
     assert!(history.contains("drill (live)") && history.contains("drill (looks)"), "{history}");
     let plan = lab.ok(&["plan", "failover", "--to", "nuremberg"]).stdout;
@@ -156,6 +160,17 @@ fn drills_are_held_kept_and_compared() {
         plan.contains("the last good one (live) was less than") && plan.contains("the estate was changed since"),
         "{plan}"
     );
+}
+
+/// A runbook of one step at each host of dallas; its path.
+fn own_runbook(lab: &Lab, name: &str, action: &str) -> String {
+    let path = lab.state.path().join(format!("{name}.yaml"));
+    let text = format!(
+        "runbook: {name}\nformat: 1\ntitle: Do something\nmodes: [planned]\nphases:\n  - phase: one\n    title: One\n    steps:\n      \
+         - id: own\n        for_each: host\n        where: {{site: dallas, login: ssh}}\n        do:\n{action}"
+    );
+    std::fs::write(&path, text).expect("written");
+    path.display().to_string()
 }
 
 /// The lab's estate with a window, beside it, so that its secrets are found.

@@ -50,16 +50,25 @@ impl Lab {
 
     /// The same, with another of the lab's estates.
     pub fn fresh_with(estate: &str) -> Self {
+        let this = Self::of(estate);
+        lab(&["reset"]);
+        this.ok(&["prepare", "--apply"]);
+        this
+    }
+
+    /// The two sites in whatever state the test before left them; for who only asks the program about itself.
+    pub fn up() -> Self {
+        Self::of("switchback.yaml")
+    }
+
+    fn of(estate: &str) -> Self {
         assert!(
             std::env::var_os("SWITCHBACK_LAB_UP").is_some(),
             "these tests need the two sites of the lab: run them with tests/lab/run-tests"
         );
-        lab(&["reset"]);
         let state = tempfile::tempdir().expect("a folder");
         let folder = std::env::var("LAB_DIR").expect("run by tests/lab/run-tests");
-        let this = Self { estate: PathBuf::from(folder).join(estate), state, client: None };
-        this.ok(&["prepare", "--apply"]);
-        this
+        Self { estate: PathBuf::from(folder).join(estate), state, client: None }
     }
 
     /// A standby asks every five seconds for a primary that came back; a planned run refuses until it has been heard.

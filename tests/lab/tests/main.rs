@@ -17,6 +17,7 @@ mod by_hand;
 mod canary;
 mod composed;
 mod debian;
+mod editor;
 mod evidence;
 mod first_steps;
 mod hard_days;

@@ -100,3 +100,52 @@ fn a_runbook_of_ones_own_asks_and_commands() {
     assert!(said.stderr.contains("no flag answers"), "{}", said.stderr);
     assert!(std::path::Path::new(note).exists(), "the command was carried out");
 }
+
+/// A runbook whose second step fails the first time it is tried, and every time where `always`.
+fn failing(lab: &Lab, always: bool) -> (String, std::path::PathBuf) {
+    let folder = lab.state.path();
+    std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("set");
+    let (note, tries) = (folder.join("note"), folder.join("tries"));
+    for file in [&note, &tries] {
+        drop(std::fs::remove_file(file));
+    }
+    let then = if always { "false" } else { "test $(wc -l < $0) -gt 1" };
+    let text = format!(
+        "runbook: failing\nformat: 1\ntitle: Fail\nmodes: [planned]\nphases:\n  - phase: one\n    title: One\n    steps:\n      \
+         - id: note\n        for_each: host\n        where: {{site: dallas, login: ssh}}\n        do:\n          host.command:\n            \
+         run: [touch, \"{note}\"]\n            look: {{run: [test, -e, \"{note}\"]}}\n            undo: [rm, \"{note}\"]\n            \
+         repeat: safe\n      \
+         - id: fails\n        for_each: host\n        where: {{site: dallas, login: ssh}}\n        do:\n          host.command:\n            \
+         run: [sh, -c, 'echo >> $0; {then}', \"{tries}\"]\n            repeat: once\n",
+        note = note.display(),
+        tries = tries.display()
+    );
+    let path = folder.join("failing.yaml");
+    std::fs::write(&path, text).expect("written");
+    (path.display().to_string(), note)
+}
+
+#[test]
+fn an_answer_beforehand_says_what_becomes_of_a_failure() {
+    let lab = Lab::fresh();
+    let run =
+        |runbook: &str, answer: &[&str], code| lab.exits(&[&["run", runbook, "--yes"][..], answer].concat(), code);
+    let (runbook, note) = failing(&lab, true);
+    run(&runbook, &["--on-failure", "pause"], 5);
+    assert!(note.exists(), "paused: it stays as it is");
+    lab.exits(&["rollback"], 6);
+    assert!(!note.exists(), "taken back by hand");
+    let (runbook, note) = failing(&lab, true);
+    run(&runbook, &["--on-failure", "back-out"], 6);
+    assert!(!note.exists(), "taken back by itself");
+    let (runbook, note) = failing(&lab, true);
+    run(&runbook, &[], 6);
+    assert!(!note.exists(), "without an answer, too");
+    let (runbook, note) = failing(&lab, false);
+    run(&runbook, &["--on-failure", "retry"], 0);
+    assert!(note.exists(), "tried again, and done");
+    let (runbook, note) = failing(&lab, true);
+    let said = run(&runbook, &["--on-failure", "retry"], 6);
+    let tries = std::fs::read_to_string(note.with_file_name("tries")).expect("the tries").lines().count();
+    assert_eq!((note.exists(), tries), (false, 4), "three times more, then back: {}", said.stderr);
+}
