@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use super::conninfo::Conninfo;
 use super::disk::{self, Cluster, Data, Disk};
-use super::live::Link;
+use super::live::{Link, SessionNumber};
 use super::lsn::Lsn;
 use super::server::{self, Server};
 use crate::actions::ssh::{As, LookScript, Output, RemoteHost, TouchScript};
@@ -27,8 +27,8 @@ pub struct Member {
     pub link: Arc<Link>,
     /// The shutdown checkpoint that was measured last: what stands at a place of a timeline's log does not change.
     measured: Mutex<Option<Measured>>,
-    /// When the server that answers was last seen to be the one in the directory.
-    identified: Mutex<Option<Instant>>,
+    /// When the server that answers was last seen to be the one in the directory, and over which session.
+    identified: Mutex<Option<(Instant, SessionNumber)>>,
 }
 
 /// How long it counts that a server was seen to work in its directory. Whoever moves a cluster needs longer.
@@ -74,8 +74,7 @@ impl Member {
     /// that the server there is the one of the directory. As an expression over the places in `/proc/net/tcp`.
     pub fn listens(&self) -> String {
         // To walk all connections of a host takes longer than the rest of a look, and users may be waiting.
-        let recent = self.identified.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.is_some_and(|at| at.elapsed() < IDENTIFIED_FOR) {
+        if self.recently_identified().is_some() {
             return String::new();
         }
         disk::listens(&self.host.estate().address, self.estate.port)
@@ -151,14 +150,49 @@ impl Member {
     }
 
     async fn both_looks(&self) -> Result<Seen, ActionError> {
-        let (disk, server) = futures::join!(self.disk(), server::look(&self.link));
-        let seen = Seen { disk, server };
-        let Err(first) = self.identity(&seen) else { return Ok(seen) };
+        let first = match self.one_look().await {
+            (seen, Ok(())) => return Ok(seen),
+            (_, Err(why)) => why,
+        };
         // A server that starts or stops between the two looks is not another server: look again.
+        let (seen, identity) = self.one_look().await;
+        identity.map_err(|_| ActionError::refused(first))?;
+        Ok(seen)
+    }
+
+    async fn one_look(&self) -> (Seen, Result<(), String>) {
+        let before = self.link.standing_session().await;
         let (disk, server) = futures::join!(self.disk(), server::look(&self.link));
         let seen = Seen { disk, server };
-        self.identity(&seen).map_err(|_| ActionError::refused(first))?;
-        Ok(seen)
+        let identity = self.identity(&seen);
+        let both = identity.is_ok() && seen.disk.is_ok() && seen.server.is_ok();
+        if let (true, Some(session)) = (both, before)
+            && self.link.standing_session().await == Some(session)
+        {
+            *self.identified.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), session));
+        }
+        (seen, identity)
+    }
+
+    fn recently_identified(&self) -> Option<SessionNumber> {
+        let identified = self.identified.lock().unwrap_or_else(PoisonError::into_inner);
+        identified.filter(|(at, _)| at.elapsed() < IDENTIFIED_FOR).map(|(_, session)| session)
+    }
+
+    /// Looks at the server alone, where it was seen a moment ago over this very session that it is the one of the directory: a
+    /// session ends with its server, and does not move to another. Else at both.
+    pub fn look_at_server(&self) -> BoxFuture<'_, Result<Seen, ActionError>> {
+        Box::pin(async {
+            let session = self.recently_identified();
+            if session.is_some() && self.link.standing_session().await == session {
+                let server = server::look(&self.link).await;
+                if server.is_ok() && self.link.standing_session().await == session {
+                    let disk = Err(ActionError::transient(format!("the disk of {} was not looked at", self.name())));
+                    return Ok(Seen { disk, server });
+                }
+            }
+            self.both_looks().await
+        })
     }
 
     fn identity(&self, seen: &Seen) -> Result<(), String> {
@@ -189,7 +223,6 @@ impl Member {
                 running.port
             ));
         }
-        *self.identified.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
     }
 

@@ -58,6 +58,7 @@ use crate::runbook::bound::Mode;
 use advisory::AdvisoryLock;
 pub use canary::Canary;
 use member::Member;
+use scene::Together;
 
 /// One service's servers.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ pub struct Cluster {
     service: ServiceName,
     members: Vec<Member>,
     context: RunContext,
+    together: Together,
 }
 
 impl Cluster {
@@ -83,7 +85,12 @@ impl Cluster {
             let host = hosts.get(&estate.host).map_err(|error| error.message)?;
             members.push(Member::new(estate.clone(), host, format!("switchback/{}", context.run)));
         }
-        Ok(Arc::new(Self { service: service.clone(), members, context: context.clone() }))
+        Ok(Arc::new(Self {
+            service: service.clone(),
+            members,
+            context: context.clone(),
+            together: Together::default(),
+        }))
     }
 
     fn member(&self, host: &HostName) -> Result<&Member, ActionError> {
@@ -119,12 +126,15 @@ impl Eyes<HostName> for Cluster {
         Box::pin(async move { arrival::look(self.member(from)?, self.member(to)?, self.context.mode).await })
     }
     fn scene<'a>(&'a self, at: &'a HostName, from: Option<&'a HostName>) -> BoxFuture<'a, Scene<HostName>> {
-        Box::pin(scene::look(&self.members, at, from, &self.service, self.context.mode))
+        Box::pin(async move {
+            let look = || scene::look(&self.members, at, from, &self.service, self.context.mode);
+            self.together.look((at.clone(), from.cloned()), look).await
+        })
     }
     fn role<'a>(&'a self, host: &'a HostName) -> Answer<'a, Role> {
         Box::pin(async move {
-            let server = server::look(&self.member(host)?.link).await?;
-            Ok(if server.in_recovery { Role::Standby } else { Role::Primary })
+            let in_recovery = server::is_in_recovery(&self.member(host)?.link).await?;
+            Ok(if in_recovery { Role::Standby } else { Role::Primary })
         })
     }
     fn findings<'a>(&'a self, from: Option<&'a HostName>, to: &'a HostName, mode: Mode) -> Answer<'a, Vec<Finding>> {

@@ -23,7 +23,8 @@ const POLL: Duration = Duration::from_millis(2);
 
 const FOLLOWS_NOBODY: LookSql = LookSql(
     "SELECT (NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
-             AND coalesce((SELECT setting = '' FROM pg_settings WHERE name = 'primary_conninfo'), true))::text",
+             AND coalesce(CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
+                               THEN current_setting('primary_conninfo') = '' END, true))::text",
 );
 /// Promotes a standby that follows nobody, and no other; says what it found: whether it was in recovery, which system it is,
 /// which timeline it was on at least, and whether it promoted. One statement: users wait. `$1`: what counts where the setting
@@ -32,7 +33,8 @@ const PROMOTE: &str = "SELECT r.recovering::text, c.system_identifier::text,
             CASE WHEN r.recovering THEN greatest(k.min_recovery_end_timeline, p.timeline_id)::text
                  ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int::text END,
             CASE WHEN r.recovering AND NOT EXISTS (SELECT FROM pg_stat_wal_receiver)
-                      AND coalesce((SELECT setting = '' FROM pg_settings WHERE name = 'primary_conninfo'), $1::boolean)
+                      AND coalesce(CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
+                                        THEN current_setting('primary_conninfo') = '' END, $1::boolean)
                  THEN pg_promote(false)::text END
      FROM (SELECT pg_is_in_recovery() AS recovering) r, pg_control_system() c, pg_control_checkpoint() p, pg_control_recovery() k";
 const IS_OUT: LookSql = LookSql(

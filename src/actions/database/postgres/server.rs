@@ -9,7 +9,8 @@ use crate::engine::action::ActionError;
 /// How long a look over SQL may take.
 pub const LOOK_MAX: Duration = Duration::from_secs(5);
 
-/// Nothing in it needs a right beyond logging in; what needs one comes back as null.
+/// Nothing in it needs a right beyond logging in; what needs one comes back as null. `pg_settings` would say so by itself, and takes a
+/// millisecond to be made.
 macro_rules! look_sql {
     ($pause_state:literal) => {
         LookSql(concat!(
@@ -21,15 +22,16 @@ macro_rules! look_sql {
                     CASE WHEN r.recovering THEN greatest(w.received_tli, k.min_recovery_end_timeline, p.timeline_id)::text
                          ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int::text END,
                     (w.status = 'streaming')::text, w.sender_host,
-                    (SELECT (setting <> '')::text FROM pg_settings WHERE name = 'primary_conninfo'),
-                    (SELECT substring(setting from 'host=''?([^ '']+)') FROM pg_settings WHERE name = 'primary_conninfo'),
+                    (f.whom <> '')::text, substring(f.whom from 'host=''?([^ '']+)'),
                     CASE WHEN r.recovering THEN ",
             $pause_state,
             " END,
                     CASE WHEN r.recovering AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
                          THEN (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint::text END,
                     w.latest_end_lsn::text, current_setting('port'), pg_last_xact_replay_timestamp()::text
-             FROM (SELECT pg_is_in_recovery() AS recovering) r, pg_control_system() c, pg_control_checkpoint() p,
+             FROM (SELECT pg_is_in_recovery() AS recovering) r,
+                  (SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE')
+                               THEN current_setting('primary_conninfo', true) END AS whom) f, pg_control_system() c, pg_control_checkpoint() p,
                   pg_control_recovery() k LEFT JOIN pg_stat_wal_receiver w ON true"
         ))
     };
@@ -50,6 +52,13 @@ const TIMELINE_AT: LookSql = LookSql(
      WHERE right(w.name, 16) = upper(lpad(to_hex(n.segment / n.in_file), 8, '0') || lpad(to_hex(n.segment % n.in_file), 8, '0'))
        AND w.name ~ '^[0-9A-F]{24}$'",
 );
+
+const IN_RECOVERY: LookSql = LookSql("SELECT pg_is_in_recovery()::text");
+
+/// Whether a server is in recovery, where nothing else of it matters.
+pub async fn is_in_recovery(link: &Link) -> Result<bool, ActionError> {
+    link.look(IN_RECOVERY, &[], LOOK_MAX).await.map(|rows| rows.is(0, 0))
+}
 
 /// A running server.
 #[derive(Debug, Clone, PartialEq, Eq)]

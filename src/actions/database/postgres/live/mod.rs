@@ -6,6 +6,7 @@
 mod fault;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -65,8 +66,14 @@ impl Rows {
     }
 }
 
+/// Which session of this process it is.
+pub type SessionNumber = u64;
+
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
+
 /// One session.
 pub struct Session {
+    number: SessionNumber,
     client: Client,
     tls: Option<MakeRustlsConnect>,
     place: String,
@@ -163,6 +170,12 @@ impl Link {
         Box::pin(self.connect(database)).await
     }
 
+    /// Which session stands at this moment; none is opened.
+    pub async fn standing_session(&self) -> Option<SessionNumber> {
+        let slot = self.slot.lock().await;
+        slot.session.as_ref().filter(|session| !session.client.is_closed()).map(|session| session.number)
+    }
+
     /// The server's major version.
     pub async fn major_version(&self) -> Result<u32, ActionError> {
         self.session().await.map(|session| session.version)
@@ -227,7 +240,10 @@ impl Link {
             }
         };
         match tokio::time::timeout(CONNECT_MAX, connecting).await {
-            Ok(Ok((client, version))) => Ok(Session { client, tls, place, version }),
+            Ok(Ok((client, version))) => {
+                let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
+                Ok(Session { number, client, tls, place, version })
+            }
             Ok(Err(error)) => {
                 let fault = connect_fault(&error);
                 Err(ActionError::new(fault, format!("{place}: no session: {}", said(&error))))
