@@ -25,6 +25,7 @@ pub mod situation;
 pub use situation::two_writers;
 mod tables_equal;
 mod tidy;
+mod together;
 mod write_test;
 
 use std::sync::Arc;

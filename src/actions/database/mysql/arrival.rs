@@ -16,7 +16,15 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Compares what the one has with what the other has.
 pub async fn look(from: &Member, to: &Member, mode: Mode) -> Result<Arrival, ActionError> {
     let (old, new) = futures::join!(from.server(), to.server());
-    let new = new?;
+    of((from, old), (to, new?), mode).await
+}
+
+/// The same of members that were looked at a moment ago.
+pub async fn of(
+    (from, old): (&Member, Result<Server, ActionError>),
+    (to, new): (&Member, Server),
+    mode: Mode,
+) -> Result<Arrival, ActionError> {
     let old = match old {
         Ok(old) => old,
         Err(silent) => return Box::pin(by_disk(from, to, &new, silent)).await,

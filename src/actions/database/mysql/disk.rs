@@ -25,6 +25,8 @@ pub struct Disk {
     pub unusable: Option<String>,
     /// How far a copy has come that is to take its place.
     pub copying: Option<Copying>,
+    /// Which groups of its files the server reads, where this look asked it.
+    pub groups: Option<String>,
 }
 
 /// How far a copy has come.
@@ -96,6 +98,7 @@ pub fn parse(text: &str) -> Result<Disk, String> {
                     _ => return Err(format!("`{value}` is no state of a copy")),
                 };
             }
+            "groups" => disk.groups = Some(value.trim().to_owned()).filter(|groups| !groups.is_empty()),
             "role" => disk.role = Some(value.to_owned()),
             "scheduler_before" if !value.is_empty() => disk.scheduler_before = Some(is_on(value)),
             "persisted" => value.clone_into(&mut persisted),

@@ -16,10 +16,15 @@ const STOP_SECONDS: u64 = 8;
 /// Whether a member is fenced.
 pub async fn look(member: &Member, mode: Mode) -> Result<Fence, ActionError> {
     let (seen, held) = futures::join!(member.look(), freezing::holds_everybody(member));
-    if let Some(fence) = judge::fence(member, &seen, held)? {
+    of(member, &seen, held, mode).await
+}
+
+/// The same of a member that was looked at a moment ago.
+pub async fn of(member: &Member, seen: &Seen, held: bool, mode: Mode) -> Result<Fence, ActionError> {
+    if let Some(fence) = judge::fence(member, seen, held)? {
         return Ok(fence);
     }
-    let silent = silence(&seen);
+    let silent = silence(seen);
     match cut_off::is_off(&member.host).await {
         None => Ok(Fence::Unprovable(format!("{silent}; the estate names no `cut_off` that could prove it off"))),
         Some(Ok(true)) => Ok(Fence::Proven(

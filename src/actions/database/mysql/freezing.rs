@@ -26,8 +26,8 @@ const LOCK_SECONDS: u64 = 3;
 const LOCK_MAX: Duration = Duration::from_secs(LOCK_SECONDS + 2);
 const SQL_MAX: Duration = Duration::from_secs(5);
 /// How often, and how long apart, the sessions that were ended are looked for.
-const ENDS: u32 = 25;
-const ENDS_POLL: Duration = Duration::from_millis(10);
+const ENDS: u32 = 80;
+const ENDS_POLL: Duration = Duration::from_millis(3);
 const SAMPLES: u32 = 3;
 const SAMPLE_POLL: Duration = Duration::from_millis(3);
 
@@ -202,18 +202,17 @@ async fn end_clients(session: &Session, touch: &Touch) -> Result<usize, ActionEr
 
 /// The end of the log, seen to stay where it is.
 async fn stands_still(member: &Member, session: &Session) -> Result<Gtids, ActionError> {
-    let mut own = server::look(session).await?.own;
-    let mut same = 1;
+    let (mut last, mut same) = (String::new(), 0);
     for _ in 0..SAMPLES * 4 {
-        tokio::time::sleep(SAMPLE_POLL).await;
-        let now = server::look(session).await?.own;
-        same = if now == own { same + 1 } else { 1 };
-        own = now;
+        let now = session.look(session.words().end, &[], SQL_MAX).await?.text(0, 0).unwrap_or_default().to_owned();
+        same = if same > 0 && now == last { same + 1 } else { 1 };
+        last = now;
         if same >= SAMPLES {
-            return Ok(own);
+            return Ok(server::look(session).await?.own);
         }
+        tokio::time::sleep(SAMPLE_POLL).await;
     }
-    Err(ActionError::transient(format!("{} is read-only, and its log goes on growing ({own})", member.name())))
+    Err(ActionError::transient(format!("{} is read-only, and its log goes on growing ({last})", member.name())))
 }
 
 /// Names the tables that somebody has locked, where that is why a lock was not to be had.

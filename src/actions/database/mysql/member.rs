@@ -1,6 +1,6 @@
 //! One member: the estate's words about it, its host, its server; and a look at both at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -32,6 +32,8 @@ pub struct Member {
     pub held: Mutex<Option<Held>>,
     /// The session whose server was seen to be the one of this host.
     known: Mutex<Option<u32>>,
+    /// Which groups of its files its server reads; a version of a server always reads the same.
+    groups: OnceLock<String>,
 }
 
 /// Where a member stands among those of its site, by the estate's order.
@@ -63,7 +65,7 @@ pub enum StartsAs {
 impl Member {
     pub fn new(estate: MysqlMember, host: Arc<RemoteHost>, program: String, rank: Rank) -> Self {
         let link = Arc::new(Link::new(estate.clone(), host.estate().address.clone(), program));
-        Self { estate, host, link, rank, held: Mutex::new(None), known: Mutex::new(None) }
+        Self { estate, host, link, rank, held: Mutex::new(None), known: Mutex::new(None), groups: OnceLock::new() }
     }
 
     /// `a-db`
@@ -138,13 +140,24 @@ impl Member {
 
     /// Looks at the disk.
     pub async fn disk(&self) -> Result<Disk, ActionError> {
-        let output = self.look_script(&programs::LOOK, &[self.unit()], DISK_LOOK_MAX).await?;
+        let places = self.places();
+        let arguments: Vec<&str> = places.iter().map(String::as_str).chain([self.unit(), self.groups()]).collect();
+        let output = self.host.look_briefly(&programs::LOOK, &arguments, self.owner(), DISK_LOOK_MAX).await?;
         let text = output.stdout_or(&format!("{}: looking at {}", self.name(), self.data_dir()))?;
         self.read(&text)
     }
 
+    fn groups(&self) -> &str {
+        self.groups.get().map_or("", String::as_str)
+    }
+
     fn read(&self, text: &str) -> Result<Disk, ActionError> {
-        disk::parse(text).map_err(|why| ActionError::refused(format!("{}: {}: {why}", self.name(), self.data_dir())))
+        let disk = disk::parse(text)
+            .map_err(|why| ActionError::refused(format!("{}: {}: {why}", self.name(), self.data_dir())))?;
+        if let Some(groups) = &disk.groups {
+            let _ = self.groups.set(groups.clone());
+        }
+        Ok(disk)
     }
 
     /// What is in the log on disk, without asking the server.
@@ -165,7 +178,7 @@ impl Member {
         };
         let option = super::versions::read_only_option(self.estate.flavour);
         let scheduler = if scheduler { "ON" } else { "OFF" };
-        let more = [self.unit(), role, option, scheduler];
+        let more = [self.unit(), role, option, scheduler, self.groups()];
         let output = self.touch_script_as(self.settler(), touch, &programs::ROLE, &more, ROLE_MAX).await?;
         let what = format!("{}: writing down that any start is to be a {role}", self.name());
         self.read(&output.stdout_or(&what)?)

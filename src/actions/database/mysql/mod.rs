@@ -31,6 +31,7 @@ mod promotion;
 mod read_lock;
 mod rewinding;
 mod rows;
+mod scene;
 mod semi_sync;
 mod server;
 mod versions;
@@ -38,12 +39,15 @@ mod way;
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use crate::actions::context::RunContext;
 use crate::actions::database::lock::MemberLock;
 use crate::actions::database::port::{
-    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Kin, Need, Part, Receipt, Role, Row, Standing,
-    Table, Upkeep, Way,
+    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Kin, Need, Part, Receipt, Role, Row, Scene,
+    Standing, Table, Upkeep, Way,
 };
+use crate::actions::database::together::Together;
 use crate::actions::ssh::Hosts;
 use crate::base::name::{HostName, ServiceName};
 use crate::engine::action::{ActionError, Evidence, Touch};
@@ -59,6 +63,7 @@ pub struct Cluster {
     service: ServiceName,
     members: Vec<Member>,
     context: RunContext,
+    together: Together,
 }
 
 impl Cluster {
@@ -79,7 +84,12 @@ impl Cluster {
             let rank = if beside { Rank::Sibling } else { Rank::First };
             members.push(Member::new(estate.clone(), host, format!("switchback/{}", context.run), rank));
         }
-        Ok(Arc::new(Self { service: service.clone(), members, context: context.clone() }))
+        Ok(Arc::new(Self {
+            service: service.clone(),
+            members,
+            context: context.clone(),
+            together: Together::default(),
+        }))
     }
 
     fn member(&self, host: &HostName) -> Result<&Member, ActionError> {
@@ -111,6 +121,12 @@ impl Eyes<HostName> for Cluster {
     }
     fn arrival<'a>(&'a self, from: &'a HostName, to: &'a HostName) -> Answer<'a, Arrival> {
         Box::pin(async move { arrival::look(self.member(from)?, self.member(to)?, self.context.mode).await })
+    }
+    fn scene<'a>(&'a self, at: &'a HostName, from: Option<&'a HostName>) -> BoxFuture<'a, Scene<HostName>> {
+        Box::pin(async move {
+            let look = || scene::look(&self.members, at, from, &self.service, self.context.mode);
+            self.together.look(at, from, look).await
+        })
     }
     fn findings<'a>(&'a self, from: Option<&'a HostName>, to: &'a HostName, mode: Mode) -> Answer<'a, Vec<Finding>> {
         Box::pin(async move {

@@ -21,11 +21,11 @@ macro_rules! look {
     };
 }
 
-/// More: unit, or nothing.
+/// More: unit, or nothing; groups, or nothing.
 pub const LOOK: LookScript = look!("mysql-look", "look.sh");
 /// The last transactions in the log on disk.
 pub const TAIL: LookScript = look!("mysql-tail", "tail.sh");
-/// More: unit or nothing, role, what read-only is called, the scheduler's state to come back to. Prints a look.
+/// More: unit or nothing, role, what read-only is called, the scheduler's state to come back to, groups or nothing. Prints a look.
 pub const ROLE: TouchScript = touch!("mysql-role", "role.sh", "look.sh");
 /// More: seconds, `yes` to end what does not go.
 pub const STOP: TouchScript = touch!("mysql-stop", "stop.sh");

@@ -19,6 +19,8 @@ const POLL: Duration = Duration::from_millis(5);
 /// Nothing has to be flushed here; what shortens the outage is that the other side is not behind when it begins.
 pub async fn shorten(member: &Member, others: &[&Member]) -> Result<Evidence, ActionError> {
     let began = Instant::now();
+    // For the detachment, the promotion, and whoever reads the test row back.
+    futures::future::join_all(others.iter().map(|other| other.link.warm(3))).await;
     let goal = member.server().await?;
     for other in others {
         loop {
@@ -41,7 +43,7 @@ pub async fn shorten(member: &Member, others: &[&Member]) -> Result<Evidence, Ac
 /// Stops receiving, and waits until everything that was received is applied. Whom it followed stays written down, so
 /// that it can be taken back.
 pub async fn detach(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
-    let session = member.link.apart().await?;
+    let session = member.link.spare_or_apart().await?;
     if server::look(&session).await?.leader().is_some() {
         session.touch(touch, session.words().stop_receiving, &[], SQL_MAX).await?;
     }
@@ -90,17 +92,22 @@ pub async fn promote(
     touch: &Touch,
     context: &RunContext,
 ) -> Result<Evidence, ActionError> {
-    let session = target.link.apart().await?;
+    let session = target.link.spare_or_apart().await?;
     let words = session.words();
     let began = Instant::now();
     let before = server::look(&session).await?;
     let mut fork = before.position.clone();
     if before.read_only {
-        if before.leader().is_some() {
-            session.touch(touch, words.stop_receiving, &[], SQL_MAX).await?;
-            drained(target, &session).await?;
+        if let Some(leader) = before.leader() {
+            let is_drained = leader.receiving == Receiving::No && before.to_apply() == 0;
+            if !is_drained {
+                session.touch(touch, words.stop_receiving, &[], SQL_MAX).await?;
+                drained(target, &session).await?;
+            }
             session.touch(touch, words.stop, &[], SQL_MAX).await?;
-            fork = server::look(&session).await?.position;
+            if !is_drained {
+                fork = server::look(&session).await?.position;
+            }
             session.touch(touch, words.forget, &[], SQL_MAX).await?;
         }
         for statement in words.writable {
@@ -112,11 +119,12 @@ pub async fn promote(
     }
     let writable_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let from_site = from.map_or("", |member| member.estate.site.as_str());
-    let (starts, receipt) = futures::join!(
+    let (starts, receipt, enabled) = futures::join!(
         target.starts_as(touch, StartsAs::Primary, false),
-        rows::write_receipt(target, touch, &fork, service, from_site, context)
+        rows::write_receipt(target, touch, &fork, service, from_site, context),
+        events::enable(&session, touch)
     );
-    let (events, failed) = events::enable(&session, touch).await?;
+    let (events, failed) = enabled?;
     let after = server::look(&session).await?;
     if after.read_only {
         return Err(ActionError::in_doubt(format!("{} was told to take writes, and is read-only", target.name())));

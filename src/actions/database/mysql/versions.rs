@@ -13,6 +13,8 @@ pub struct Words {
     pub flavour: Flavour,
     /// Everything that one look needs to know, in the order that `server` reads it.
     pub look: LookSql,
+    /// Where its log ends, and nothing else: it is asked again and again while nobody can write.
+    pub end: LookSql,
     /// Whom it follows: a row for each connection.
     pub following: LookSql,
     pub columns: Columns,
@@ -113,6 +115,7 @@ macro_rules! look_of_mysql {
 const MARIADB: Words = Words {
     flavour: Flavour::MariaDb,
     look: LookSql(look_of_mariadb!()),
+    end: LookSql("SELECT @@gtid_binlog_state"),
     following: LookSql("SHOW ALL SLAVES STATUS"),
     columns: Columns {
         host: "Master_Host",
@@ -148,6 +151,7 @@ const MARIADB: Words = Words {
 const MYSQL_OLD_TERMS: Words = Words {
     flavour: Flavour::MySql,
     look: LookSql(look_of_mysql!("@@log_slave_updates")),
+    end: LookSql("SELECT @@gtid_executed"),
     following: LookSql("SHOW SLAVE STATUS"),
     columns: Columns { received: "Retrieved_Gtid_Set", by_gtid: "Auto_Position", ..MARIADB.columns },
     read_only: &["SET PERSIST super_read_only = ON"],
@@ -193,6 +197,7 @@ const MYSQL_NEW_STATEMENTS: Words = Words {
 /// MySQL 8.0.26 and newer; 8.4 knows no other statements.
 const MYSQL: Words = Words {
     look: LookSql(look_of_mysql!("@@log_replica_updates")),
+    end: LookSql("SELECT @@gtid_executed"),
     semi_sync: &[SEMI_SYNC, SEMI_SYNC_OLD_TERMS],
     ..MYSQL_NEW_STATEMENTS
 };

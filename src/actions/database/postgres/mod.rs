@@ -50,6 +50,7 @@ use crate::actions::database::port::{
     Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Kin, Need, Part, Receipt, Role, Row, Scene,
     Standing, Table, Upkeep, Way,
 };
+use crate::actions::database::together::Together;
 use crate::actions::ssh::Hosts;
 use crate::base::name::{HostName, ServiceName};
 use crate::engine::action::{ActionError, Evidence, Touch};
@@ -58,7 +59,6 @@ use crate::runbook::bound::Mode;
 use advisory::AdvisoryLock;
 pub use canary::Canary;
 use member::Member;
-use scene::Together;
 
 /// One service's servers.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Eyes<HostName> for Cluster {
     fn scene<'a>(&'a self, at: &'a HostName, from: Option<&'a HostName>) -> BoxFuture<'a, Scene<HostName>> {
         Box::pin(async move {
             let look = || scene::look(&self.members, at, from, &self.service, self.context.mode);
-            self.together.look((at.clone(), from.cloned()), look).await
+            self.together.look(at, from, look).await
         })
     }
     fn role<'a>(&'a self, host: &'a HostName) -> Answer<'a, Role> {

@@ -27,6 +27,7 @@ pub use canary::Canary;
 pub use rows::{LookSql, Rows};
 pub use session::Session;
 
+const ALIVE: LookSql = LookSql("SELECT 1");
 /// How long connecting may take, all of it.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long a server that could not be reached counts as such, so that the looks of one step after the other
@@ -55,6 +56,8 @@ pub struct Link {
 struct Slot {
     session: Option<Arc<Session>>,
     failed: Option<(Instant, ActionError)>,
+    /// Opened before an outage for what will want a session of its own inside it.
+    spare: Vec<Session>,
 }
 
 impl Link {
@@ -82,7 +85,7 @@ impl Link {
         limit: Duration,
     ) -> Result<Rows, ActionError> {
         // Seen to be alive first: a session that was lost while nobody spoke must not leave anything in doubt.
-        self.look(LookSql("SELECT 1"), &[], limit).await?;
+        self.look(ALIVE, &[], limit).await?;
         self.session().await?.run(sql, parameters, limit, Some(touch)).await
     }
 
@@ -93,6 +96,27 @@ impl Link {
         match known {
             Some(error) => Err(error),
             None => Box::pin(self.connect()).await,
+        }
+    }
+
+    /// Opens what the next minutes will want, so that they do not wait for it: the standing session and this many spare ones.
+    /// That they cannot be had is for whoever needs them to say.
+    pub async fn warm(&self, spare: usize) {
+        let _ = self.session().await;
+        let there = self.slot.lock().await.spare.len();
+        for _ in there..spare {
+            let Ok(session) = self.apart().await else { return };
+            self.slot.lock().await.spare.push(session);
+        }
+    }
+
+    /// A spare session that lives, where there is one; else as [`Self::apart`].
+    pub async fn spare_or_apart(&self) -> Result<Session, ActionError> {
+        loop {
+            let Some(session) = self.slot.lock().await.spare.pop() else { return self.apart().await };
+            if session.look(ALIVE, &[], CONNECT_MAX).await.is_ok() {
+                return Ok(session);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
-# look DATA CONFIG FILE BIN UNIT: what a member's disk tells. Reads only.
-unit=$5
+# look DATA CONFIG FILE BIN UNIT [GROUPS]: what a member's disk tells. Reads only. GROUPS: which of its files' groups the server reads,
+# where a look before this one has asked it.
+unit=$5 groups=$6
 say() { printf '%s=%s\n' "$1" "$2"; }
 [ -z "$unit" ] || say unit "$(systemctl is-enabled "$unit" 2>/dev/null)"
 if ! [ -d "$data" ]; then
@@ -17,7 +18,7 @@ if running; then
     # shellcheck disable=SC2086  # the fields of /proc/PID/stat after the name
     set -- $rest
     shift 19
-    booted=$(sed -n 's/^btime //p' /proc/stat)
+    booted=$(said /proc/stat 'btime ')
     say started $((booted + $1 / $(getconf CLK_TCK)))
     say given "$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n 's/^--defaults-file=//p')"
 fi
@@ -34,13 +35,14 @@ if [ -z "$server" ]; then
     say programs missing
     exit
 fi
+[ -n "$groups" ] || say groups "$("$server" --no-defaults --verbose --help 2>/dev/null | sed -n 's/^The following groups are read: //p')"
 options=$(told)
 ! on read_only && ! on super_read_only || say starts_read_only yes
 ! on skip_networking || say starts_without_network yes
 say scheduler "$(option event_scheduler)"
 if [ -f "$role" ]; then
-    say role "$(sed -n 's/^# role: //p' "$role")"
-    say scheduler_before "$(sed -n 's/^# event_scheduler before: //p' "$role")"
+    say role "$(said "$role" '# role: ')"
+    say scheduler_before "$(said "$role" '# event_scheduler before: ')"
 fi
 # What MySQL persists in its data directory is read after every file.
 if [ -f "$data/mysqld-auto.cnf" ]; then

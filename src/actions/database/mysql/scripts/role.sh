@@ -1,4 +1,4 @@
-# role DATA CONFIG FILE BIN UNIT ROLE OPTION SCHEDULER: what a start is to be, on disk before it returns. ROLE: primary; follower; fenced (read-only,
+# role DATA CONFIG FILE BIN UNIT ROLE OPTION SCHEDULER [GROUPS]: what a start is to be, on disk before it returns. ROLE: primary; follower; fenced (read-only,
 # events off); sealed (that, and without a listener). OPTION: what the server calls read-only. SCHEDULER: what to come back to.
 what=$6 option=$7 scheduler=$8
 [ -d "$config" ] || fail "there is no $config; say where the server reads its settings from: \`config_dir\`"
@@ -15,4 +15,4 @@ before=$(sed -n 's/^# event_scheduler before: //p' "$role" 2>/dev/null)
     esac
 } >"$role.new" && chmod 644 "$role.new" && sync "$role.new" && mv -f "$role.new" "$role" && sync "$config" ||
     fail "$role cannot be written by $(id -un)"
-set -- "$data" "$config" "$file" "$bin" "$5"
+set -- "$data" "$config" "$file" "$bin" "$5" "$9"
