@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::disk::Disk;
 use super::gtid::Gtids;
 use super::live::{LookSql, Session};
 use super::member::{Member, StartsAs};
@@ -53,13 +54,12 @@ const LOCKED_POLL: Duration = Duration::from_millis(40);
 /// Whether nobody, not even an administrator, can write to a server that is read-only.
 pub async fn holds_everybody(member: &Member) -> bool {
     let Ok(session) = member.link.session().await else { return false };
-    if session.words().holds_everybody {
-        return true;
-    }
-    match &*member.held.lock().await {
-        Some(held) => held.stands().await,
-        None => false,
-    }
+    session.words().holds_everybody || still_held(member).await.is_some()
+}
+
+/// What the disk of a server told when we froze it, while our read lock stands.
+pub async fn still_held(member: &Member) -> Option<Disk> {
+    member.held.lock().await.as_ref()?.stands().await
 }
 
 /// Freezes it. On whatever failure it takes writes again, or the error says that this is not known.
@@ -82,7 +82,7 @@ pub async fn freeze(member: &Member, server: &Server, touch: &Touch, mode: Mode)
         )));
     }
     let began = Instant::now();
-    let frozen = Box::pin(stop_writes(member, server, touch)).await;
+    let frozen = Box::pin(stop_writes(member, server, disk, touch)).await;
     let frozen_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     match frozen {
         Ok((own, ended)) => {
@@ -150,7 +150,12 @@ async fn wait_for_writers(member: &Member) -> Result<(), ActionError> {
 }
 
 /// From here on nobody writes. Gives what the server has, and how many sessions were ended.
-async fn stop_writes(member: &Member, server: &Server, touch: &Touch) -> Result<(Gtids, usize), ActionError> {
+async fn stop_writes(
+    member: &Member,
+    server: &Server,
+    disk: Disk,
+    touch: &Touch,
+) -> Result<(Gtids, usize), ActionError> {
     read_lock::let_go(member).await;
     let session = member.link.apart().await?;
     let words = session.words();
@@ -171,7 +176,7 @@ async fn stop_writes(member: &Member, server: &Server, touch: &Touch) -> Result<
     let ended = end_clients(&session, touch).await?;
     let own = stands_still(member, &session).await?;
     if !words.holds_everybody {
-        *member.held.lock().await = Some(Held::by(session));
+        *member.held.lock().await = Some(Held::by(session, disk));
     }
     Ok((own, ended))
 }

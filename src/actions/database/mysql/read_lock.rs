@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::disk::Disk;
 use super::live::{LookSql, Session};
 use super::member::Member;
 use crate::engine::action::{ActionError, Touch};
@@ -33,12 +34,14 @@ const OTHER: LookSql = LookSql(
 #[derive(Debug)]
 pub struct Held {
     session: Arc<Session>,
+    /// What the server's disk told right before: a start would be read-only.
+    disk: Disk,
     tending: JoinHandle<()>,
 }
 
 impl Held {
-    /// Keeps what this session has locked.
-    pub fn by(session: Session) -> Self {
+    /// Keeps what this session has locked. `disk` is what was seen when it was written down what a start would be.
+    pub fn by(session: Session, disk: Disk) -> Self {
         let session = Arc::new(session);
         let tended = Arc::clone(&session);
         let tending = tokio::spawn(async move {
@@ -46,12 +49,13 @@ impl Held {
                 tokio::time::sleep(TEND_EVERY).await;
             }
         });
-        Self { session, tending }
+        Self { session, disk, tending }
     }
 
-    /// Whether the session still stands.
-    pub async fn stands(&self) -> bool {
-        self.session.look(ALIVE, &[], SQL_MAX).await.is_ok()
+    /// What the disk told, as long as the session stands: the server has not ended since, so that nothing has been started that
+    /// could have read anything else.
+    pub async fn stands(&self) -> Option<Disk> {
+        self.session.look(ALIVE, &[], SQL_MAX).await.is_ok().then(|| self.disk.clone())
     }
 }
 

@@ -24,7 +24,7 @@ pub async fn look(
         return Scene::unseen(Err(error), places(), at, from);
     };
     let elsewhere: Vec<&Member> = members.iter().filter(|member| &member.estate.host != at).collect();
-    let others = join_all(elsewhere.iter().map(|member| join(member.look(), freezing::holds_everybody(member))));
+    let others = join_all(elsewhere.iter().map(|member| seen(member)));
     let (server, others) = join(target.server(), others).await;
     let standing = match &server {
         Ok(server) => Ok(judge::of_server(server)),
@@ -52,4 +52,13 @@ pub async fn look(
     }));
     let (fences, arrival) = join(fences, arrival).await;
     Scene { standing, fences, arrival }
+}
+
+/// A look at a member, and whether nobody at all can write to it. Of one that we hold the server is enough: it has not ended since
+/// its disk was looked at, right before it was frozen. A resume holds nothing, and looks at both.
+async fn seen(member: &Member) -> (Seen, bool) {
+    match freezing::still_held(member).await {
+        Some(disk) => (Seen { disk: Ok(disk), server: member.server().await }, true),
+        None => join(member.look(), freezing::holds_everybody(member)).await,
+    }
 }
