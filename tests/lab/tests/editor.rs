@@ -155,7 +155,8 @@ fn an_editor_offers_what_may_stand_at_a_place() {
         "{sections:?}"
     );
     assert!(!sections.contains(&"sites".to_owned()), "it is there already: {sections:?}");
-    let phase = "runbook: r\nformat: 1\nphases:\n  - phase: p\n    title: T\n    steps:\n      - id: s\n        do:\n          ";
+    // A letter is typed.
+    let phase = "runbook: r\nformat: 1\nphases:\n  - phase: p\n    title: T\n    steps:\n      - id: s\n        do:\n          d";
     let actions = editor.offers("2.yaml", &format!("{}{phase}", head("runbook")));
     assert!(
         ["database.fence", "entrance.point"].iter().all(|name| actions.contains(&(*name).to_owned())),

@@ -65,7 +65,7 @@ fn a_plan_touches_nothing() {
     let lsn = "select pg_current_wal_flush_lsn()";
     let (before, at) = (fingerprint(&lab_), lab_.sql("a-db", lsn));
     let marks: Vec<usize> = ["a-db", "b-db"].iter().map(|host| lab(&["log", host]).lines().count()).collect();
-    lab_.ok(&["plan", "failover", "--to", "nuremberg"]);
+    is_a_page_one_would_sign(&lab_.ok(&["plan", "failover", "--to", "nuremberg"]).stdout);
     lab_.ok(&["failover", "--to", "nuremberg", "--dry-run", "--mode", "planned"]);
     for ((what, before), (_, after)) in before.iter().zip(fingerprint(&lab_)) {
         assert!(*before == after, "the plan changed {what}");
@@ -95,6 +95,28 @@ fn a_plan_touches_nothing() {
             }
         }
     }
+}
+
+/// Who serves, what changes from what to what, what comes before the point of no return, how to get back, how long it takes.
+fn is_a_page_one_would_sign(page: &str) {
+    let text = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "planned: lose nothing or refuse",
+        "takes writes, on timeline 1",
+        "would change – a-db takes writes on timeline 1 → shut down, and any start comes up read-only",
+        "─── point of no return ─",
+        "Time: not known: no earlier run of this came to its end; after 20.0 s without writes it goes back by itself",
+        "Critical path of the outage: wave 1: fence.1/fence-databases/orders →",
+        "Way back: until the point of no return it takes back detach.1/detach-databases/orders, fence.1/fence-databases/orders, in this order",
+        "Made of: estate ",
+        "0 blocked; ",
+        "Nothing was touched.",
+    ] {
+        assert!(text.contains(part), "`{part}` is not on the page:\n{page}");
+    }
+    let at = |part: &str| text.find(part).unwrap_or(usize::MAX);
+    let line = at("─── point of no return");
+    assert!(at("detach.1 (F2)") < line && line < at("promote.1 (F3)"), "the line stands elsewhere:\n{page}");
 }
 
 /// A plan of a fail-over that must be refused with these words.
