@@ -116,7 +116,7 @@ fn failing(lab: &Lab, always: bool) -> (String, std::path::PathBuf) {
          run: [touch, \"{note}\"]\n            look: {{run: [test, -e, \"{note}\"]}}\n            undo: [rm, \"{note}\"]\n            \
          repeat: safe\n      \
          - id: fails\n        for_each: host\n        where: {{site: dallas, login: ssh}}\n        do:\n          host.command:\n            \
-         run: [sh, -c, 'echo >> $0; {then}', \"{tries}\"]\n            repeat: once\n",
+         run: [sh, -c, 'echo >> $0; {then}', \"{tries}\"]\n            undo: [\"true\"]\n            repeat: once\n",
         note = note.display(),
         tries = tries.display()
     );
