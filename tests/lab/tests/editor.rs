@@ -2,6 +2,7 @@
 //!
 //! yaml-language-server, which most editors use, is installed by `tests/all`, which then insists on it (`SWITCHBACK_BROWSER=required`).
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -21,8 +22,8 @@ struct Editor {
     answers: BufReader<ChildStdout>,
     folder: PathBuf,
     asked: u64,
-    /// What it marked last.
-    marks: Vec<String>,
+    /// What it marked last in each file.
+    marks: BTreeMap<String, Vec<String>>,
 }
 
 impl Editor {
@@ -36,7 +37,7 @@ impl Editor {
             .spawn()
             .expect("node runs");
         let answers = BufReader::new(child.stdout.take().expect("piped"));
-        let mut editor = Self { child, answers, folder: folder.to_owned(), asked: 0, marks: Vec::new() };
+        let mut editor = Self { child, answers, folder: folder.to_owned(), asked: 0, marks: BTreeMap::new() };
         let root = format!("file://{}", folder.display());
         editor.ask("initialize", &json!({"processId": null, "rootUri": root, "capabilities": {}}));
         editor.say(&json!({"method": "initialized", "params": {}}));
@@ -87,7 +88,8 @@ impl Editor {
     fn take_in(&mut self, heard: &Value) {
         if heard["method"] == "textDocument/publishDiagnostics" {
             let list = heard["params"]["diagnostics"].as_array().expect("a list");
-            self.marks = list.iter().filter_map(|one| one["message"].as_str()).map(str::to_owned).collect();
+            let marks = list.iter().filter_map(|one| one["message"].as_str()).map(str::to_owned).collect();
+            self.marks.insert(heard["params"]["uri"].as_str().expect("a file").to_owned(), marks);
         }
         if let (Some(id), Some(_)) = (heard.get("id"), heard.get("method")) {
             self.say(&json!({"id": id, "result": null}));
@@ -115,13 +117,16 @@ impl Editor {
 
     /// What is marked in a file.
     fn marks(&mut self, file: &str, text: &str) -> Vec<String> {
-        self.marks.clear();
         self.types(file, text);
-        while self.marks.is_empty() {
+        let uri = format!("file://{}/{file}", self.folder.display());
+        loop {
+            match self.marks.get(&uri) {
+                Some(marks) if !marks.is_empty() => return marks.clone(),
+                _ => {}
+            }
             let heard = self.hear();
             self.take_in(&heard);
         }
-        self.marks.clone()
     }
 }
 
