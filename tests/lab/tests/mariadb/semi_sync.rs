@@ -23,6 +23,16 @@ fn write(id: i64) -> Child {
     child.expect("the lab's command runs")
 }
 
+/// A replica that does not receive would be refused before anything is frozen.
+fn receives_again(lab_: &Lab) {
+    let receiving = "select count(*) from information_schema.processlist where command = 'Slave_IO' and state like 'Waiting for master%'";
+    let began = std::time::Instant::now();
+    while lab_.mariadb("b-db", receiving) != "1" {
+        assert!(began.elapsed() < Duration::from_secs(10), "b-db does not receive from a-db again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().expect("kill is there");
     assert!(status.success(), "{name} was not sent");
@@ -62,11 +72,12 @@ fn commits_that_wait_for_an_acknowledgement_keep_nobody_waiting() {
                 "b-db",
                 "set global rpl_semi_sync_slave_enabled = off; stop slave io_thread; start slave io_thread",
             );
+            receives_again(&lab_);
             waiting = Some(write(-22));
             signal(&child, "CONT");
         }
     }
-    assert_eq!(child.wait().expect("ended").code(), Some(6));
+    assert_eq!(child.wait().expect("ended").code(), Some(6), "{}", lab_.ok(&["show"]).stdout);
     let shown = lab_.ok(&["show"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(shown.contains("for a replica's acknowledgement (semi-sync, `rpl_semi_sync_master_timeout`"), "{shown}");
     lab_.mariadb("b-db", "set global rpl_semi_sync_slave_enabled = on; stop slave io_thread; start slave io_thread");
