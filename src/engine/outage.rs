@@ -80,7 +80,8 @@ impl RunState {
 
 /// When the outage began that a back-out of this moment would end; `None` where there is none, or no way back.
 fn may_end_since_ms(plan: &Plan, state: &RunState) -> Option<u64> {
-    if plan.mode != Mode::Planned || state.back_out.is_some() {
+    // Asked after every event: where nobody waits the steps are not gone through.
+    if plan.mode != Mode::Planned || state.back_out.is_some() || state.outages.is_empty() {
         return None;
     }
     let wave = open_group(plan, state).and_then(|(phase, _)| phase.wave);

@@ -73,9 +73,11 @@ pub(super) fn before_phase(plan: &Plan, state: &RunState, phase: &PlanPhase) -> 
 
 /// What the steps of a group wait for, when that takes so long that the lock is given back meanwhile.
 pub(super) fn within_group(plan: &Plan, state: &RunState, phase: &PlanPhase, group: &[StepIndex]) -> Option<Wait> {
-    if has_fenced(plan, state, phase.leg) {
-        return None;
-    }
+    // Asked after every event: all steps are gone through only where there is something to wait for.
+    worth_parking(plan, state, group).filter(|_| !has_fenced(plan, state, phase.leg))
+}
+
+fn worth_parking(plan: &Plan, state: &RunState, group: &[StepIndex]) -> Option<Wait> {
     let open: Vec<StepIndex> = group
         .iter()
         .copied()
