@@ -22,6 +22,7 @@ use super::verdict::Verdict;
 
 /// How often the journal's lease is renewed, in milliseconds.
 const RENEW_MS: u64 = 3_000;
+
 /// Carries out one run. Made by the command line, used once.
 pub struct Driver<'a> {
     pub plan: &'a Plan,
