@@ -17,27 +17,28 @@ need_compiler() {
     fi
 }
 
-# A browser, axe-core, which judges whether a page leaves somebody out, and the language server that editors use for YAML; for the
-# tests of the pages and of the schemas. The versions and places are known to tests/lab/tests/{browser,editor}.rs too.
-need_browser() {
+# What reads our files as their users' programs do: a browser, with axe-core, which judges whether a page leaves somebody out; what
+# takes a printed page apart; the language server that editors use for YAML. The versions and places are known to tests/lab/tests/{browser,editor}.rs too.
+need_readers() {
     local axe=target/axe/node_modules/axe-core/axe.min.js install=() tools=()
     local editor=target/editor/node_modules/yaml-language-server/bin/yaml-language-server
     command -v chromium > /dev/null || tools+=(chromium fonts-dejavu-core)
+    command -v pdftotext > /dev/null || tools+=(poppler-utils)
     { [ -f "$axe" ] && [ -f "$editor" ]; } || command -v npm > /dev/null || tools+=(npm)
     if [ "${#tools[@]}" -gt 0 ]; then
         install=(apt-get install --yes --no-install-recommends "${tools[@]}")
-        echo "installing a browser for the tests of the pages: ${install[*]}" >&2
+        echo "installing what reads our pages: ${install[*]}" >&2
         if [ "$(id -u)" = 0 ]; then
             { apt-get update -qq && DEBIAN_FRONTEND=noninteractive "${install[@]}"; } > /dev/null
         elif command -v sudo > /dev/null && sudo -n true 2> /dev/null; then
             { sudo -n apt-get update -qq && sudo -n env DEBIAN_FRONTEND=noninteractive "${install[@]}"; } > /dev/null
         else
-            echo "a browser is missing, and neither root nor sudo is at hand; as root: apt-get update && ${install[*]}" >&2
+            echo "what reads our pages is missing, and neither root nor sudo is at hand; as root: apt-get update && ${install[*]}" >&2
             exit 1
         fi
     fi
     local npm=(npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error)
     [ -f "$axe" ] || "${npm[@]}" --prefix target/axe axe-core@4.14.1 >&2
     [ -f "$editor" ] || "${npm[@]}" --prefix target/editor yaml-language-server@1.18.0 >&2
-    export SWITCHBACK_BROWSER=required
+    export SWITCHBACK_READERS=required
 }

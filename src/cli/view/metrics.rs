@@ -27,7 +27,11 @@ pub fn seconds(ms: u64) -> String {
 pub fn text(gauges: &[Gauge]) -> String {
     let mut text = String::new();
     for Gauge { name, help, samples } in gauges.iter().filter(|gauge| !gauge.samples.is_empty()) {
-        text.push_str(&format!("# TYPE {name} gauge\n# HELP {name} {help}\n"));
+        text.push_str(&format!("# TYPE {name} gauge\n"));
+        if name.ends_with("_seconds") {
+            text.push_str(&format!("# UNIT {name} seconds\n"));
+        }
+        text.push_str(&format!("# HELP {name} {help}\n"));
         for Sample { labels, value } in samples {
             let labels: Vec<String> = labels.iter().map(|(label, is)| format!("{label}=\"{}\"", escaped(is))).collect();
             text.push_str(&format!("{name}{{{}}} {value}\n", labels.join(",")));
@@ -50,7 +54,8 @@ mod tests {
         let sample = Sample { labels: vec![("estate", "a\"b\\c".to_owned())], value: seconds(12_034) };
         let gauge = Gauge { name: "switchback_x_seconds", help: "Some time.", samples: vec![sample] };
         let empty = Gauge { name: "switchback_y", help: "Nothing.", samples: Vec::new() };
-        let expected = "# TYPE switchback_x_seconds gauge\n# HELP switchback_x_seconds Some time.\n\
+        let expected = "# TYPE switchback_x_seconds gauge\n# UNIT switchback_x_seconds seconds\n\
+                        # HELP switchback_x_seconds Some time.\n\
                         switchback_x_seconds{estate=\"a\\\"b\\\\c\"} 12.034\n# EOF\n";
         assert_eq!(text(&[gauge, empty]), expected);
     }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::lab::Lab;
+use crate::readers;
 
 fn validator(lab: &Lab) -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(&lab.ok(&["schema", "events"]).stdout).expect("JSON");
@@ -16,12 +17,17 @@ fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
-/// A gauge's value, by its name and a label that it must have.
-fn gauge(file: &Path, name: &str, label: &str) -> Option<f64> {
-    let text = std::fs::read_to_string(file).expect("the figures");
-    assert!(text.ends_with("# EOF\n"), "{text}");
-    let line = text.lines().find(|line| line.starts_with(&format!("{name}{{")) && line.contains(label))?;
-    line.rsplit_once(' ').and_then(|(_, value)| value.parse().ok())
+/// A gauge's value, by its name and a label that it must have, as a collector reads it.
+fn gauge(file: &Path, name: &str, label: (&str, &str)) -> Option<f64> {
+    let families = readers::collected(file).unwrap_or_else(|error| panic!("a collector refuses it: {error}"));
+    for family in &families {
+        let told = |what: &str| family[what].as_str().expect("text").to_owned();
+        let unit = if told("name").ends_with("_seconds") { "seconds" } else { "" };
+        assert_eq!((told("type").as_str(), told("unit").as_str(), told("help").is_empty()), ("gauge", unit, false));
+    }
+    let family = families.iter().find(|family| family["name"] == name)?;
+    let samples = family["samples"].as_array().expect("samples");
+    samples.iter().find(|sample| sample["labels"][label.0] == label.1)?["value"].as_f64()
 }
 
 /// What a program needs that has no terminal and reads nothing but lines of JSON: it looks, sees that nothing is
@@ -67,7 +73,7 @@ fn a_program_carries_out_a_whole_run_from_json_alone() {
     // What it left.
     let text = std::fs::read_to_string(&junit).expect("the cases");
     assert!(text.contains("failures=\"0\"") && text.contains("name=\"promote.1/promote/orders\""), "{text}");
-    let outage = gauge(&metrics, "switchback_run_recovery_time_seconds", "runbook=\"failover\"").expect("an outage");
+    let outage = gauge(&metrics, "switchback_run_recovery_time_seconds", ("runbook", "failover")).expect("an outage");
     assert!((outage * 1_000.0 - end["outage_ms"].as_f64().expect("an outage")).abs() < 1.0, "{outage} {end}");
     the_report_says_it_all(&lab, planned.len());
 }
@@ -126,7 +132,7 @@ fn drills_are_held_kept_and_compared() {
         lab.exits(&order.iter().map(String::as_str).collect::<Vec<_>>(), code)
     };
     assert!(drill(&[], 0).stdout.contains("passed"));
-    let good = gauge(&metrics, "switchback_drill_last_success_timestamp_seconds", "kind=\"looks\"").expect("a time");
+    let good = gauge(&metrics, "switchback_drill_last_success_timestamp_seconds", ("kind", "looks")).expect("a time");
     assert!(std::fs::read_to_string(&junit).expect("the cases").contains("failures=\"0\""));
     // Something is wrong now: it is said what, and what was otherwise before.
     lab.sql("b-db", "select pg_wal_replay_pause()");
@@ -134,7 +140,7 @@ fn drills_are_held_kept_and_compared() {
     assert!(said.stdout.contains("failed") && said.stdout.contains("replay is paused"), "{}", said.stdout);
     assert!(said.stdout.contains("databases-ready/orders was `already so` and is `blocked`"), "{}", said.stdout);
     assert!(std::fs::read_to_string(&junit).expect("the cases").contains("<failure"));
-    let still = gauge(&metrics, "switchback_drill_last_success_timestamp_seconds", "kind=\"looks\"").expect("a time");
+    let still = gauge(&metrics, "switchback_drill_last_success_timestamp_seconds", ("kind", "looks")).expect("a time");
     assert!((still - good).abs() < 0.001, "a failed drill is no success");
     lab.sql("b-db", "select pg_wal_replay_resume()");
     // Live, without a window and outside of one, it is not begun.
@@ -148,7 +154,7 @@ fn drills_are_held_kept_and_compared() {
     let said = drill(&["--live", "--yes", "--back-input", "soak=1s", "--estate", always.to_str().expect("a path")], 0);
     assert!(said.stdout.contains("passed: there and back"), "{}", said.stdout);
     lab.is_at_rest("a-db", "b-db");
-    assert!(gauge(&metrics, "switchback_drill_recovery_time_seconds", "kind=\"live\"").is_some());
+    assert!(gauge(&metrics, "switchback_drill_recovery_time_seconds", ("kind", "live")).is_some());
     // What nobody can look at beforehand is neither good nor bad.
     let blind = own_runbook(&lab, "blind", "          host.command: {run: [\"true\"], repeat: safe}\n");
     let said = lab.exits(&["drill", &blind], 4);
@@ -200,6 +206,8 @@ fn the_job_of_the_documentation_runs() {
     assert_eq!(code, Some(0), "{said}");
     let junit = std::fs::read_to_string(lab.state.path().join("drill.xml")).expect("the cases");
     assert!(junit.contains("failures=\"0\""), "{junit}");
-    assert!(gauge(&lab.state.path().join("drill.prom"), "switchback_drill_duration_seconds", "looks").is_some());
+    assert!(
+        gauge(&lab.state.path().join("drill.prom"), "switchback_drill_duration_seconds", ("kind", "looks")).is_some()
+    );
     assert_eq!(run("atlantis").0, Some(2), "no such site");
 }

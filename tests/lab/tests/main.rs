@@ -32,6 +32,7 @@ mod notices;
 mod operators;
 mod person;
 mod random_kills;
+mod readers;
 mod resizing;
 mod round_trips;
 mod running;
