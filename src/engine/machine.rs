@@ -307,6 +307,10 @@ fn go_back(plan: &Plan, state: &RunState) -> Vec<Directive> {
     }
     let Some(last) = open.first() else {
         let any_passed = state.any_has_passed();
+        let looks = to_look_at_once(plan, state, any_passed);
+        if !looks.is_empty() {
+            return looks;
+        }
         let doubt = plan.steps.iter().zip(&state.steps).any(|(step, record)| may_stand(step, record, any_passed));
         let verdict = match (doubt, any_passed) {
             (true, _) => Verdict::InDoubt,
@@ -329,6 +333,16 @@ fn go_back(plan: &Plan, state: &RunState) -> Vec<Directive> {
                 UndoStage::Acting { .. } | UndoStage::Undone | UndoStage::GaveUp { .. } => None,
             }
         })
+        .collect()
+}
+
+/// What was in doubt when this process began to take back, and is taken back by nothing: looked at, once. Without that a resume
+/// would only repeat the verdict, and the doubt would stand for ever.
+fn to_look_at_once(plan: &Plan, state: &RunState, any_passed: bool) -> Vec<Directive> {
+    let records = plan.steps.iter().zip(&state.steps).enumerate();
+    records
+        .filter(|(_, (step, record))| may_stand(step, record, any_passed) && record.began_ms.is_none())
+        .filter_map(|(index, (_, record))| look_at(state, index, record))
         .collect()
 }
 

@@ -269,10 +269,19 @@ fn the_objective_is_that_of_each_wave_and_of_each_leg() {
 
 #[test]
 fn a_rollback_of_a_run_in_doubt_says_so_until_somebody_has_looked() {
-    let mut story = Story::new(FAILBACK);
-    story.intends("rejoin/follow").resumes().goes_back();
-    assert_eq!(story.goes_back_to_its_end(), Verdict::InDoubt, "a copy may be running");
-    story.resumes();
+    let doubted = || {
+        let mut story = Story::new(FAILBACK);
+        story.intends("rejoin/follow").resumes().goes_back().looks_next_at("rejoin/follow");
+        story.refuses("rejoin/follow");
+        assert_eq!(story.goes_back_to_its_end(), Verdict::InDoubt, "a copy may be running");
+        story.resumes().looks_next_at("rejoin/follow");
+        story
+    };
+    for observed in [Observed::Pending(Evidence::new("not so")), Observed::Satisfied(Evidence::new("so"))] {
+        assert_eq!(doubted().looks("rejoin/follow", observed).goes_back_to_its_end(), Verdict::BackedOut);
+    }
+    let mut story = doubted();
+    story.looks("rejoin/follow", Observed::Unknown("nobody can tell".to_owned()));
     assert_eq!(story.goes_back_to_its_end(), Verdict::InDoubt);
     let (step, reason, by) = (story.find("rejoin/follow"), "seen".to_owned(), "p".to_owned());
     story.tell(What::Resolved { step, verdict: Resolution::NotDone, reason, by });

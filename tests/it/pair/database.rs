@@ -271,17 +271,18 @@ impl Hands for SimDatabase {
             if member.running && !member.recovery {
                 return Err(ActionError::refused("it takes writes itself"));
             }
-            if rewinds && !member.accounted {
-                world.broken.push(format!("what only {} wrote was discarded and is saved nowhere", SITES[at]));
-            }
-            let member = &mut world.members[at];
             if rewinds {
                 let same = member.log.iter().zip(&log).take_while(|(own, its)| own == its).count();
-                if same < member.log.len() && !member.kept {
+                // One that crashed is rewound also where it has nothing of its own.
+                let discards = same < member.log.len();
+                let (accounted, kept) = (member.accounted, member.kept);
+                member.log.truncate(same);
+                if discards && !accounted {
+                    world.broken.push(format!("what only {} wrote was discarded and is saved nowhere", SITES[at]));
+                }
+                if discards && !kept {
                     world.broken.push("what only one member had was thrown away".to_owned());
                 }
-                let member = &mut world.members[at];
-                member.log.truncate(same);
             }
             let member = &mut world.members[at];
             (member.running, member.recovery, member.signal, member.clean) = (true, true, true, false);

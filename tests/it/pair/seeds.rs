@@ -19,6 +19,9 @@ const SEEDS: std::ops::Range<u64> = 0..4_000;
 /// Lives of the process in one story before it counts as never ending.
 const LIVES_MAX: usize = 40;
 
+/// How much of an event is told of a seed that is played again.
+const TOLD_MAX: usize = 200;
+
 /// Small, and the same numbers on every machine and in every version of this program (splitmix64).
 struct Dice(u64);
 
@@ -155,6 +158,13 @@ async fn play(seed: u64, makers: &BTreeMap<(u8, bool), Maker>) -> Result<Verdict
         let end =
             run_on(&maker.plan, maker.actions(&world), &dead, &mut journal, &before, std::sync::Arc::new(Always)).await;
         paper.die_at = paper.die_at.filter(|(at, _)| *at != paper.writes);
+        if tells() {
+            for event in paper.durable.iter().skip(before.len()) {
+                let text: String = format!("{:?}", event.what).chars().take(TOLD_MAX).collect();
+                eprintln!("{:>4} {text}", event.seq);
+            }
+            eprintln!("     {end:?}");
+        }
         world.world().story.push(format!("    {end:?}"));
         let broken = world.world().broken.first().cloned();
         if let Some(broken) = broken {
@@ -251,6 +261,11 @@ fn makers() -> BTreeMap<(u8, bool), Maker> {
     made
 }
 
+/// Whether one seed is played again, with its journal.
+fn tells() -> bool {
+    std::env::var_os("SWITCHBACK_SEED").is_some()
+}
+
 fn asked() -> std::ops::Range<u64> {
     let number = |text: &str| text.parse::<u64>().expect("SWITCHBACK_SEED and SWITCHBACK_SEEDS hold numbers");
     if let Ok(seed) = std::env::var("SWITCHBACK_SEED") {
@@ -263,7 +278,7 @@ fn asked() -> std::ops::Range<u64> {
 
 #[test]
 fn a_mix_of_mishaps_breaks_no_promise() {
-    let (range, tell) = (asked(), std::env::var_os("SWITCHBACK_SEED").is_some());
+    let (range, tell) = (asked(), tells());
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(8);
     let next = std::sync::atomic::AtomicU64::new(range.start);
     let ends = std::sync::Mutex::new(BTreeMap::<String, usize>::new());
