@@ -1,6 +1,6 @@
 //! The one place that names concrete adapters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -20,6 +20,7 @@ use crate::actions::ssh::Hosts;
 use crate::actions::{database, entrance, host, human, web};
 use crate::base::name::{HostName, ServiceName, SiteName};
 use crate::engine::action::{Action, Leave, Lost, Touch};
+use crate::engine::plan::PlanStep;
 use crate::estate::Estate;
 use crate::estate::canary::Writes;
 use crate::estate::model::{Kind, Login};
@@ -53,12 +54,25 @@ impl Workshop {
         Ok(Self { estate, hosts, databases })
     }
 
-    /// Begins to log in at every host that can be logged in to, and waits for none: whoever looks there waits for the same
-    /// attempt.
-    pub fn warm(&self) {
+    /// Begins to log in at every host that these steps go to, and waits for none: whoever looks there waits for the same
+    /// attempt. At others nobody logs in: in an emergency the exchange of keys with them is what users would wait for.
+    pub fn warm(&self, steps: &[PlanStep]) {
+        let mut names = BTreeSet::new();
+        for (noun, item) in steps.iter().filter_map(|step| step.action.item.as_ref()) {
+            match noun {
+                Noun::Host => names.extend(HostName::new(item.as_str()).ok()),
+                Noun::Database => {
+                    let database =
+                        ServiceName::new(item.as_str()).ok().and_then(|service| self.databases.get(&service));
+                    names.extend(
+                        database.into_iter().flat_map(|database| database.members()).map(|(_, host)| host.clone()),
+                    );
+                }
+                Noun::Web | Noun::Entrance | Noun::Site => {}
+            }
+        }
+        names.retain(|name| self.estate.hosts.get(name).is_some_and(|host| host.login == Login::Ssh));
         let hosts = Arc::clone(&self.hosts);
-        let logins = self.estate.hosts.values().filter(|host| host.login == Login::Ssh);
-        let names: Vec<HostName> = logins.map(|host| host.name.clone()).collect();
         tokio::spawn(async move { hosts.warm(&names).await });
     }
 

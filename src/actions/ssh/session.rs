@@ -20,6 +20,9 @@ const ALIVE_EVERY: Duration = Duration::from_secs(2);
 /// How long a host that could not be reached counts as such, so that the looks of one step after the other do
 /// not each wait for it. Being unreachable proves nothing, so nothing rests on it.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(10);
+/// The same of one that refused. To ask it costs some 20 ms of a program that is begun, which an emergency would pay at every
+/// look while users wait; and whoever is about to come back is asked again soon enough.
+const REFUSED_FOR: Duration = Duration::from_millis(500);
 /// A failure that took this long was silence, not a refusal.
 const SILENCE: Duration = Duration::from_secs(1);
 /// A session that nobody uses outlives us by this much when we are killed, in seconds.
@@ -37,8 +40,15 @@ pub(super) struct SessionSlot {
 #[derive(Debug, Default)]
 struct State {
     session: Option<Arc<Session>>,
-    /// The last attempt that failed, and when it ended.
-    failed: Option<(Instant, ActionError)>,
+    failed: Option<Failed>,
+}
+
+/// The last attempt, which failed.
+#[derive(Debug)]
+struct Failed {
+    ended: Instant,
+    counts_for: Duration,
+    error: ActionError,
 }
 
 impl SessionSlot {
@@ -74,9 +84,9 @@ impl SessionSlot {
             }
             state.session = None;
         }
-        if let Some((at, error)) = &state.failed {
+        if let Some(Failed { ended, counts_for, error }) = &state.failed {
             // Whoever waited while another tried gets the same answer.
-            if *at >= asked || at.elapsed() < UNREACHABLE_FOR {
+            if *ended >= asked || ended.elapsed() < *counts_for {
                 return Err(error.clone());
             }
             state.failed = None;
@@ -90,10 +100,8 @@ impl SessionSlot {
                 Ok(session)
             }
             Err(error) => {
-                // An answer that came at once may be another the next time: it costs nothing to ask again.
-                if began.elapsed() >= SILENCE {
-                    state.failed = Some((Instant::now(), error.clone()));
-                }
+                let counts_for = if began.elapsed() >= SILENCE { UNREACHABLE_FOR } else { REFUSED_FOR };
+                state.failed = Some(Failed { ended: Instant::now(), counts_for, error: error.clone() });
                 Err(error)
             }
         }

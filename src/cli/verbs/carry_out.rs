@@ -157,7 +157,7 @@ async fn begin(
     saved: Option<&plan_verb::Saved>,
     clock: &SystemClock,
 ) -> Result<Option<(crate::cli::wire::Locks, Vec<What>)>, Failure> {
-    prepared.workshop.warm();
+    prepared.workshop.warm(&prepared.plan.steps);
     let locks = prepared.workshop.lock(consent.take_over).await?;
     let rehearsal = rehearse(&prepared.plan, &prepared.actions, clock, LOOK_LIMIT_MS).await;
     if let Some(saved) = saved {

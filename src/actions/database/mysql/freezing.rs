@@ -26,11 +26,11 @@ const WRITERS_POLL: Duration = Duration::from_millis(150);
 const LOCK_SECONDS: u64 = 3;
 const LOCK_MAX: Duration = Duration::from_secs(LOCK_SECONDS + 2);
 const SQL_MAX: Duration = Duration::from_secs(5);
-/// How often, and how long apart, the sessions that were ended are looked for.
-const ENDS: u32 = 80;
-const ENDS_POLL: Duration = Duration::from_millis(3);
+/// How often the end of the log must be seen at the same place, how far apart, and how often it is looked at at most, together
+/// with the sessions that were ended.
 const SAMPLES: u32 = 3;
 const SAMPLE_POLL: Duration = Duration::from_millis(3);
+const SAMPLES_MAX: u32 = 80;
 
 /// Transactions that have changed something and are not at their end.
 const WRITERS: LookSql = LookSql(
@@ -174,16 +174,16 @@ async fn stop_writes(
         return Err(who_held_it_up(member, error).await);
     }
     let ended = end_clients(&session, touch).await?;
-    let own = stands_still(member, &session).await?;
+    let own = stands_still(member, &session, &ended).await?;
     if !words.holds_everybody {
         *member.held.lock().await = Some(Held::by(session, disk));
     }
-    Ok((own, ended))
+    Ok((own, ended.len()))
 }
 
 /// Ends every client's session: those that were open may hold a transaction that commits as soon as the lock is gone,
-/// and pools must come again to find out where they are led.
-async fn end_clients(session: &Session, touch: &Touch) -> Result<usize, ActionError> {
+/// and pools must come again to find out where they are led. Gives which were told to end.
+async fn end_clients(session: &Session, touch: &Touch) -> Result<BTreeSet<String>, ActionError> {
     let clients = session.look(CLIENTS, &[], SQL_MAX).await?;
     let all: BTreeSet<String> = clients.first_column().map(str::to_owned).collect();
     for id in &all {
@@ -193,31 +193,29 @@ async fn end_clients(session: &Session, touch: &Touch) -> Result<usize, ActionEr
             other => drop(other?),
         }
     }
-    for _ in 0..ENDS {
-        let now = session.look(CLIENTS, &[], SQL_MAX).await?;
-        if !now.first_column().any(|id| all.contains(id)) {
-            return Ok(all.len());
-        }
-        tokio::time::sleep(ENDS_POLL).await;
-    }
-    Err(ActionError::transient(
-        "sessions that were told to end are still there; one may be rolling back a large transaction",
-    ))
+    Ok(all)
 }
 
-/// The end of the log, seen to stay where it is.
-async fn stands_still(member: &Member, session: &Session) -> Result<Gtids, ActionError> {
-    let (mut last, mut same) = (String::new(), 0);
-    for _ in 0..SAMPLES * 4 {
+/// The end of the log, seen to stay where it is, the last time when these sessions were gone. Both at once: users wait.
+async fn stands_still(member: &Member, session: &Session, ended: &BTreeSet<String>) -> Result<Gtids, ActionError> {
+    let (mut last, mut same, mut gone) = (String::new(), 0, ended.is_empty());
+    for _ in 0..SAMPLES_MAX {
+        if !gone {
+            gone = !session.look(CLIENTS, &[], SQL_MAX).await?.first_column().any(|id| ended.contains(id));
+        }
         let now = session.look(session.words().end, &[], SQL_MAX).await?.text(0, 0).unwrap_or_default().to_owned();
         same = if same > 0 && now == last { same + 1 } else { 1 };
         last = now;
-        if same >= SAMPLES {
+        if gone && same >= SAMPLES {
             return Ok(server::look(session).await?.own);
         }
         tokio::time::sleep(SAMPLE_POLL).await;
     }
-    Err(ActionError::transient(format!("{} is read-only, and its log goes on growing ({last})", member.name())))
+    Err(ActionError::transient(if gone {
+        format!("{} is read-only, and its log goes on growing ({last})", member.name())
+    } else {
+        "sessions that were told to end are still there; one may be rolling back a large transaction".to_owned()
+    }))
 }
 
 /// Names the tables that somebody has locked, where that is why a lock was not to be had.

@@ -119,13 +119,12 @@ pub async fn promote(
     }
     let writable_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let from_site = from.map_or("", |member| member.estate.site.as_str());
-    let (starts, receipt, enabled) = futures::join!(
+    let (starts, receipt, served) = futures::join!(
         target.starts_as(touch, StartsAs::Primary, false),
         rows::write_receipt(target, touch, &fork, service, from_site, context),
-        events::enable(&session, touch)
+        async { Ok::<_, ActionError>((events::enable(&session, touch).await?, server::look(&session).await?)) }
     );
-    let (events, failed) = enabled?;
-    let after = server::look(&session).await?;
+    let ((events, failed), after) = served?;
     if after.read_only {
         return Err(ActionError::in_doubt(format!("{} was told to take writes, and is read-only", target.name())));
     }

@@ -69,7 +69,7 @@ pub const PART: LookScript = LookScript {
 /// More: timeline, end of the log, the leader's timeline.
 pub const ACCOUNTS: LookScript = look!("postgres-accounts", "accounts.sh");
 
-/// More: timeline.
+/// More: the file of the timeline's history.
 pub const HISTORY: LookScript = look!("postgres-history", "history.sh");
 pub const SPACE: LookScript = look!("postgres-space", "space.sh");
 /// More: how to reach the other member, or nothing.

@@ -228,7 +228,8 @@ async fn end_of(from: Option<&Member>) -> Option<(u32, Lsn, u64)> {
 
 /// The history of a member's timeline.
 pub async fn history(member: &Member, timeline: u32) -> Result<History, ActionError> {
-    let output = member.look_briefly(&programs::HISTORY, &[&timeline.to_string()], SQL_MAX).await?;
+    let file = format!("{timeline:08X}.history");
+    let output = member.look_briefly(&programs::HISTORY, &[&file], SQL_MAX).await?;
     let text = output.stdout_or(&format!("{}: reading the history of timeline {timeline}", member.name()))?;
     Ok(History::parse(&text))
 }

@@ -2,7 +2,7 @@
 # that they come from. Prints the figures.
 folder=$5
 shift 5
-options=$(told)
+read_options
 [ -n "$reader" ] || fail "there is no mariadb-binlog or mysqlbinlog; say where the programs lie: \`bin_dir\`"
 to=$state/kept/$folder
 if [ ! -f "$to/SHA256SUMS" ]; then

@@ -2,7 +2,7 @@
 # checksums. The checksums come last: where they are, all of it is.
 folder=$5
 shift 5
-options=$(told)
+read_options
 to=$state/kept/$folder
 if [ ! -f "$to/SHA256SUMS" ]; then
     make_state

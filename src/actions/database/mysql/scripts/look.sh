@@ -18,9 +18,16 @@ if running; then
     # shellcheck disable=SC2086  # the fields of /proc/PID/stat after the name
     set -- $rest
     shift 19
-    booted=$(said /proc/stat 'btime ')
-    say started $((booted + $1 / $(getconf CLK_TCK)))
-    say given "$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n 's/^--defaults-file=//p')"
+    read_said /proc/stat 'btime '
+    # Linux tells programs of time in hundredths of a second, whatever it counts in itself.
+    say started $((said + $1 / 100))
+    # The words lie in one line here; only where it is another file than it should be are they taken apart.
+    IFS= read -r words 2>/dev/null <"/proc/$pid/cmdline"
+    case $words in
+        *"--defaults-file=$file--"* | *"--defaults-file=$file") say given "$file" ;;
+        *--defaults-file=*) say given "$(tr '\0' '\n' <"/proc/$pid/cmdline" | sed -n 's/^--defaults-file=//p')" ;;
+        *) say given '' ;;
+    esac
 fi
 [ ! -f "$state/unusable" ] || say unusable "$(head -n 1 "$state/unusable")"
 if [ -f "$state/position" ]; then
@@ -36,13 +43,16 @@ if [ -z "$server" ]; then
     exit
 fi
 [ -n "$groups" ] || say groups "$("$server" --no-defaults --verbose --help 2>/dev/null | sed -n 's/^The following groups are read: //p')"
-options=$(told)
+read_options
 ! on read_only && ! on super_read_only || say starts_read_only yes
 ! on skip_networking || say starts_without_network yes
-say scheduler "$(option event_scheduler)"
+value_of event_scheduler
+say scheduler "$value"
 if [ -f "$role" ]; then
-    say role "$(said "$role" '# role: ')"
-    say scheduler_before "$(said "$role" '# event_scheduler before: ')"
+    read_said "$role" '# role: '
+    say role "$said"
+    read_said "$role" '# event_scheduler before: '
+    say scheduler_before "$said"
 fi
 # What MySQL persists in its data directory is read after every file.
 if [ -f "$data/mysqld-auto.cnf" ]; then

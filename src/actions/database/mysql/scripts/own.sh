@@ -8,9 +8,20 @@ fail() {
     printf '%s\n' "$*" >&2
     exit 1
 }
-program() { command -v "mariadb$1" || command -v "mysql$2"; }
-server=$(program d d) reader=$(program -binlog binlog) client=$(command -v mariadb || command -v mysql)
-copier=$(command -v mariadb-backup || command -v mariabackup)
+# pick NAME...: the first of these programs that is there, as `picked`. Here and below a look leaves what it found in a variable: a
+# substitution is a process, and so is a pipe, and of a look that runs while users wait they were most.
+pick() {
+    for picked; do ! command -v "$picked" >/dev/null || return 0; done
+    picked=
+}
+pick mariadbd mysqld
+server=$picked
+pick mariadb-binlog mysqlbinlog
+reader=$picked
+pick mariadb mysql
+client=$picked
+pick mariadb-backup mariabackup
+copier=$picked
 # One process whose working directory is this very data directory, as every server of this kind makes it. No number is trusted.
 running() {
     for at in /proc/[0-9]*; do
@@ -26,50 +37,47 @@ running() {
     done
     return 1
 }
-# What the server would be told by its files, a line for each option; the last of two lines wins. Taken apart by the shell itself, as
-# whatever a look needs: it runs while users wait, and every program that is begun takes a millisecond or two of that.
-told() {
-    set -- --print-defaults
-    [ -z "$file" ] || set -- --defaults-file="$file" "$@"
+# What the server would be told by its files, as `options`: a line for each; the last of two lines wins.
+read_options() {
+    options=
+    newline='
+'
     [ -n "$server" ] || return
-    (
-        set -f
-        # The server itself takes ten times as long to say it. Which groups it reads it says once (`groups`).
-        # shellcheck disable=SC2086  # names of groups
-        { [ -n "$groups" ] && words=$(my_print_defaults ${file:+"--defaults-file=$file"} $groups 2>/dev/null); } ||
-            words=$("$server" "$@" 2>/dev/null)
-        # shellcheck disable=SC2086  # the words
-        for word in $words; do
-            case $word in --*) word=${word#--} ;; *) continue ;; esac
-            case $word in *=*) value=${word#*=} word=${word%%=*} ;; *) value=ON ;; esac
-            while :; do case $word in *-*) word=${word%%-*}_${word#*-} ;; *) break ;; esac; done
-            printf '%s=%s\n' "$word" "$value"
-        done
-    )
+    # The server itself takes ten times as long to say it. Which groups it reads it says once (`groups`).
+    # shellcheck disable=SC2086  # names of groups
+    { [ -n "$groups" ] && words=$(my_print_defaults ${file:+"--defaults-file=$file"} $groups 2>/dev/null); } ||
+        words=$("$server" ${file:+"--defaults-file=$file"} --print-defaults 2>/dev/null)
+    set -f
+    for word in $words; do
+        case $word in --*) word=${word#--} ;; *) continue ;; esac
+        case $word in *=*) value=${word#*=} word=${word%%=*} ;; *) value=ON ;; esac
+        while :; do case $word in *-*) word=${word%%-*}_${word#*-} ;; *) break ;; esac; done
+        options="$options$newline$word=$value"
+    done
+    set +f
 }
 # As an administrator, over the server's own socket: whoever owns the server's files is one on most systems, and so is root.
 socket() {
-    options=$(told)
-    socket=$(option socket)
-    socket=${socket:-/run/mysqld/mysqld.sock}
+    read_options
+    value_of socket
+    socket=${value:-/run/mysqld/mysqld.sock}
     [ -S "$socket" ] || socket=$data/mysql.sock
     [ -S "$socket" ] || fail "the server in $data has no socket; run the statements yourself as an administrator"
 }
 sql() { "$client" --no-defaults --socket="$socket" --connect-timeout=5 --batch --skip-column-names "$@"; }
-option() {
-    value=
-    while IFS= read -r line; do
-        case $line in "$1="*) value=${line#*=} ;; esac
-    done <<OPTIONS
-$options
-OPTIONS
-    printf '%s' "$value"
+# value_of NAME: what that option is told to be, as `value`.
+value_of() {
+    value=${options##*"$newline$1="}
+    if [ "$value" = "$options" ]; then value=; else value=${value%%"$newline"*}; fi
 }
-on() { case $(option "$1") in 1 | [Oo][Nn] | [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss]) return 0 ;; esac; return 1; }
-# said FILE WORDS: what follows on these words in the first line of a file that begins with them.
-said() {
+option() { value_of "$1" && printf '%s' "$value"; }
+on() { value_of "$1"; case $value in 1 | [Oo][Nn] | [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss]) return 0 ;; esac; return 1; }
+# read_said FILE WORDS: what follows on these words in the first line of a file that begins with them, as `said`.
+read_said() {
+    said=
+    [ -f "$1" ] || return
     while IFS= read -r line || [ -n "$line" ]; do
-        case $line in "$2"*) printf '%s' "${line#"$2"}" && return ;; esac
+        case $line in "$2"*) said=${line#"$2"} && return ;; esac
     done <"$1"
 }
 # The files of its own log, oldest first.

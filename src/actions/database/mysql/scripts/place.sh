@@ -1,7 +1,7 @@
 # place DATA CONFIG FILE BIN: what a copy from here, or to here, rests on. Reads only.
 say() { printf '%s=%s\n' "$1" "$2"; }
 version() { [ -z "$1" ] || "$1" --version 2>&1 | grep -o '[0-9][0-9]*\.[0-9][0-9]*\.[0-9][0-9]*' | head -n 1; }
-options=$(told)
+read_options
 say server "$(version "$server")"
 say copier "$(version "$copier")"
 [ -z "$(command -v mbstream)" ] || say unpacks yes

@@ -34,7 +34,7 @@ fi
 if [ ! -f "$state/emptied" ]; then
     mkdir -p "$state/$replaced" "$data" || fail "$state/$replaced or $data cannot be made"
     # Its log may lie elsewhere: kept there. The list of its files goes last.
-    options=$(told)
+    read_options
     [ -n "$options" ] || fail "the server's program does not tell where its log lies"
     for one in $(logs) "$(logs >/dev/null && printf '%s' "$index")"; do
         case $one in "$data"/* | '') continue ;; esac

@@ -1,6 +1,6 @@
 # rewindable DATA CONFIG FILE BIN WRITER:FIRST:LAST...: whether these can be taken back by what the log says of before. Prints `fork=POSITION`, or `not=WHY`.
 shift 4
-options=$(told)
+read_options
 [ -n "$reader" ] || { printf 'not=there is no mariadb-binlog\n'; exit 0; }
 "$reader" --help 2>/dev/null | grep -q -e --flashback || { printf 'not=this mariadb-binlog knows no flashback\n'; exit 0; }
 [ "$(option binlog_format | tr '[:lower:]' '[:upper:]')" = ROW ] || { printf 'not=its log is not written row by row (binlog_format)\n'; exit 0; }

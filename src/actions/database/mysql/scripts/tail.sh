@@ -1,5 +1,5 @@
 # tail DATA CONFIG FILE BIN: the last transactions of each writer in the log on disk, in the server's own spelling, joined by commas.
-options=$(told)
+read_options
 [ -n "$reader" ] || fail "there is no mariadb-binlog or mysqlbinlog; say where the programs lie: \`bin_dir\`"
 last=$(logs | tail -n 1)
 [ -n "$last" ] || fail "no log is to be found for $data"

@@ -8,6 +8,7 @@ use super::Found;
 use crate::actions::ssh::As;
 use crate::engine::action::ActionError;
 use crate::estate::model::Control;
+use crate::runbook::bound::Mode;
 
 pub(super) fn on_host(found: &mut Found, member: &Member, host: Result<HostSurvey, ActionError>) {
     let name = member.name();
@@ -75,7 +76,8 @@ pub(super) async fn root(found: &mut Found, members: &[&Member]) {
             }
         }
     }
-    let [from, to] = members else { return };
+    // How large a database is a server says after a look at each of its files. In an emergency users wait, and `rejoin` asks itself.
+    let ([from, to], Mode::Planned) = (members, found.mode) else { return };
     if let Ok(room) = way::room(from, to).await {
         if room.free_bytes < room.needed_bytes {
             found.warns(format!(

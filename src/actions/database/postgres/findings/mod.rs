@@ -60,15 +60,22 @@ pub async fn look(
     );
     let new = new?;
     let target = new.server.clone()?;
-    let survey = survey::server(to, target.version / 10_000).await?;
+    // A server and the hosts are asked at once: in an emergency users wait for it.
+    let (survey, there, here) =
+        futures::join!(survey::server(to, target.version / 10_000), survey::host(to, None), async {
+            match from {
+                Some(from) => Some(survey::host(from, Some(to)).await),
+                None => None,
+            }
+        });
+    let survey = survey?;
     of_target(&mut found, to, &new, &target, &survey, members.len());
     preparation_at(&mut found, to).await?;
-    let Some(from) = from else {
+    let (Some(from), Some(here)) = (from, here) else {
         found.blocks_planned("which site served last is not known");
-        on_host(&mut found, to, survey::host(to, None).await);
+        on_host(&mut found, to, there);
         return Ok(found.list);
     };
-    let (there, here) = futures::join!(survey::host(to, None), survey::host(from, Some(to)));
     on_host(&mut found, to, there);
     match old {
         Some(Ok(seen)) => of_old(&mut found, members, (from, &seen), (to, &target, &survey)).await,

@@ -9,16 +9,18 @@ for program in flock setsid timeout sync sha256sum awk; do
 done
 [ -w "$data" ] || echo not_ours=yes
 [ -w "${data%/*}" ] || [ -w "$data.switchback" ] || echo parent_not_writable=yes
-# Who might start what was stopped, or promote what was not to be.
-for file in /proc/[0-9]*/cmdline; do
-    line=$(tr '\0' ' ' 2>/dev/null <"$file") || continue
-    first=${line%% *}
-    case ${first##*/}:$line in
-        patroni:* | python*:*/patroni\ *) echo automation=patroni ;;
-        repmgrd:*) echo automation=repmgrd ;;
-        pg_autoctl:*) echo automation=pg_auto_failover ;;
-        stolon-keeper:* | stolon-sentinel:*) echo automation=stolon ;;
-        pgagent_ctl:* | efm:*) echo automation=efm ;;
+# Who might start what was stopped, or promote what was not to be. Read by the shell itself: a host has hundreds of processes, and a
+# program begun for each took half a second, of an emergency as of a plan.
+for at in /proc/[0-9]*; do
+    read -r name 2>/dev/null <"$at/comm" || continue
+    case $name in
+        patroni) echo automation=patroni ;;
+        # Named on its command line, as the interpreter's first argument.
+        python*) case $(tr '\0' ' ' 2>/dev/null <"$at/cmdline") in *'/patroni '*) echo automation=patroni ;; esac ;;
+        repmgrd) echo automation=repmgrd ;;
+        pg_autoctl) echo automation=pg_auto_failover ;;
+        stolon-keeper | stolon-sentinel) echo automation=stolon ;;
+        pgagent_ctl | efm) echo automation=efm ;;
     esac
 done | sort -u
 [ -z "$source" ] || {

@@ -1,7 +1,7 @@
 # copy DATA CONFIG BIN SOURCE CONNINFO SLOT SLOT_NAME LABEL: a new directory beside the old one; the old one is kept.
 # Cut off at any place, it goes on from there when it is begun again.
 source=$4 conninfo=$5 slot=$6 slot_name=$7 label=$8
-! postmaster >/dev/null || fail "a server runs in $data"
+! postmaster || fail "a server runs in $data"
 if [ ! -f "$state/copied" ]; then
     [ -f "$state/unusable" ] && [ -d "$state/config" ] || [ ! -f "$data/PG_VERSION" ] || keep_config
     rm -rf "$state/new" || fail "$state/new cannot be removed"

@@ -8,19 +8,20 @@ if [ -d "$state" ] && [ ! -f "$state/fenced" ] && [ ! -f "$data/standby.signal" 
     # For the way back; not where it is a standby already, which has none.
     keep_told "$state/fenced" || [ "$force" = yes ] || fail "$state/fenced cannot be written"
 fi
-pid=$(postmaster) && [ -d "$state" ] && note_log "$pid"
+postmaster && [ -d "$state" ] && note_log "$pid"
 be_standby "$data"
 # Whom it would follow is not what keeps it from taking writes: an emergency does not wait for room on the disk.
-[ "$(told_lines)" = "primary_conninfo = ''" ] || (tell "$data" "primary_conninfo = ''") || [ "$force" = yes ] || exit
+{ read_told && [ "$told" = "primary_conninfo = ''" ]; } || (tell "$data" "primary_conninfo = ''") || [ "$force" = yes ] || exit
 if [ "$stop" != 0 ] && [ -n "$pid" ]; then
-    [ "$(process "$pid")" = T ] || kill -INT "$pid"
+    stopping=$pid
+    [ "$letter" = T ] || kill -INT "$stopping"
     polls=$((stop * 150))
     while :; do
         # The control data says it as soon as it is true; the postmaster may live on, for an archiver that hangs.
         control=$("$bin/pg_controldata" -D "$data")
         case $control in *'cluster state: '*' shut down'*) break ;; esac
         control=
-        postmaster >/dev/null || break
+        postmaster || break
         polls=$((polls - 1))
         if [ "$polls" -le 0 ]; then
             [ "$force" = yes ] || break
@@ -31,10 +32,10 @@ if [ "$stop" != 0 ] && [ -n "$pid" ]; then
                 read -r line 2>/dev/null <"$file" || continue
                 rest=${line##*) }
                 rest=${rest#* }
-                [ "${rest%% *}" != "$pid" ] || children="$children ${line%% *}"
+                [ "${rest%% *}" != "$stopping" ] || children="$children ${line%% *}"
             done
             # shellcheck disable=SC2086  # numbers
-            kill -KILL "$pid" $children
+            kill -KILL "$stopping" $children
             polls=300
             force=no
         fi

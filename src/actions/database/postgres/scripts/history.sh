@@ -1,3 +1,2 @@
-# history DATA CONFIG BIN TIMELINE: the history of a timeline, empty for the first.
-file=$1/pg_wal/$(printf '%08X' "$4").history
-[ ! -f "$file" ] || cat "$file"
+# history DATA CONFIG BIN FILE: the history of a timeline, in the file of this name; empty for the first.
+[ ! -f "$1/pg_wal/$4" ] || exec cat "$1/pg_wal/$4"

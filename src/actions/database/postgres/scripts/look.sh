@@ -3,6 +3,8 @@
 # RECORD: timeline, place and length of a shutdown checkpoint that was measured before; what is written there does not change.
 # CONTROL: the control data, where whoever comes before this has read them at this moment.
 data=$1 config=$2 bin=$3 unit=$4 listens=$5 measured=$6 control=$7
+newline='
+'
 say() { printf '%s=%s\n' "$1" "$2"; }
 
 [ -z "$unit" ] || say unit "$(systemctl is-enabled "$unit" 2>/dev/null)"
@@ -108,14 +110,9 @@ esac
 # How long the record of a shutdown checkpoint is says where it ends.
 case $control in
     *'state:               shut down'*)
-        while read -r line; do
-            case $line in
-                "Latest checkpoint's TimeLineID:"*) timeline=${line##* } ;;
-                'Latest checkpoint location:'*) place=${line##* } ;;
-            esac
-        done <<CONTROL
-$control
-CONTROL
+        timeline=${control##*"Latest checkpoint's TimeLineID:"} place=${control##*Latest checkpoint location:}
+        timeline=${timeline%%"$newline"*} place=${place%%"$newline"*}
+        timeline=${timeline##* } place=${place##* }
         record="len (rec/tot): -/${measured##* },"
         [ "${measured% *}" = "$timeline $place" ] ||
             record=$("$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$place" -n 1 2>/dev/null)

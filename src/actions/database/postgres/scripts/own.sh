@@ -8,20 +8,25 @@ fail() {
     printf '%s\n' "$*" >&2
     exit 1
 }
-# The state letter of a process, empty where there is none.
-process() {
+newline='
+'
+# Here and below what is found is left in a variable: a substitution is a process, as every program is, and users wait a millisecond
+# or two for each.
+# read_state PID: the state letter of a process, as `letter`; empty where there is none.
+read_state() {
     line=
-    read -r line 2>/dev/null <"/proc/$1/stat" || return 0
-    line=${line##*) }
-    printf '%s' "${line%% *}"
+    read -r line 2>/dev/null <"/proc/$1/stat"
+    letter=${line##*) }
+    letter=${letter%% *}
 }
-# The postmaster of this very directory, if one lives.
+# The postmaster of this very directory, if one lives, as `pid`.
 postmaster() {
-    [ -f "$data/postmaster.pid" ] || return 1
-    read -r pid <"$data/postmaster.pid" || return 1
-    case $(process "$pid") in '' | Z | X) return 1 ;; esac
-    [ "/proc/$pid/cwd" -ef "$data" ] || return 1
-    printf '%s' "$pid"
+    pid=
+    [ -f "$data/postmaster.pid" ] && read -r pid <"$data/postmaster.pid" && read_state "$pid" &&
+        case $letter in '' | Z | X) false ;; esac && [ "/proc/$pid/cwd" -ef "$data" ] || {
+        pid=
+        return 1
+    }
 }
 cluster_state() { "$bin/pg_controldata" -D "$data" | sed -n 's/^Database cluster state: *//p'; }
 # Whether a line of a configuration file says whom a standby follows.
@@ -30,21 +35,22 @@ says_whom() {
     case $trimmed in primary_conninfo[=$blanks]* | primary_slot_name[=$blanks]*) return 0 ;; esac
     return 1
 }
-# The lines that say whom a standby follows, as they are; that there are none is no failure. Read by the shell itself, here and
-# below: users wait while a standby is told, and every program that is begun takes a millisecond of that.
-told_lines() {
-    from=${1:-$auto}
-    [ -e "$from" ] || return 0
+# The lines that say whom a standby follows, as they are, as `told`; that there are none is no failure.
+read_told() {
+    told=
+    [ -e "$auto" ] || return 0
     while IFS= read -r line || [ -n "$line" ]; do
-        ! says_whom "$line" || printf '%s\n' "$line" || return
-    done <"$from"
+        ! says_whom "$line" || told="$told${told:+$newline}$line"
+    done <"$auto"
 }
 # keep_told FILE: those lines, written down there; all of them or nothing.
-keep_told() { told_lines >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"; }
-# tell DIRECTORY [LINE...]: those lines replaced by these, on disk before it returns. The settings of others are in the same
-# file: it is replaced only by one that is whole.
-tell() {
-    settings=$1/postgresql.auto.conf where=$1
+keep_told() {
+    read_told && { [ -z "$told" ] || printf '%s\n' "$told"; } >"$1.new" && sync "$1.new" && mv -f "$1.new" "$1"
+}
+# replace_told DIRECTORY [LINE...]: those lines replaced by these. The settings of others are in the same file: it is replaced only by
+# one that is whole, and on disk.
+replace_told() {
+    settings=$1/postgresql.auto.conf
     shift
     [ ! -e "$settings.switchback" ] || rm -f "$settings.switchback"
     : >"$settings.switchback" || fail "$settings cannot be written"
@@ -52,11 +58,12 @@ tell() {
         [ ! -e "$settings" ] || while IFS= read -r line || [ -n "$line" ]; do
             says_whom "$line" || printf '%s\n' "$line" || fail "$settings cannot be written"
         done <"$settings" || fail "$settings cannot be read"
-        for told; do printf '%s\n' "$told" || fail "$settings cannot be written"; done
+        for one; do printf '%s\n' "$one" || fail "$settings cannot be written"; done
     } >>"$settings.switchback" || fail "$settings cannot be written"
-    sync "$settings.switchback" && mv -f "$settings.switchback" "$settings" && sync "$where" ||
-        fail "$settings cannot be written"
+    sync "$settings.switchback" && mv -f "$settings.switchback" "$settings" || fail "$settings cannot be written"
 }
+# tell DIRECTORY [LINE...]: the same, and it is on disk before it returns that they were replaced.
+tell() { replace_told "$@" && sync "$1" || fail "$1/postgresql.auto.conf cannot be written"; }
 # Any start from now on comes up read-only.
 be_standby() { : >"$1/standby.signal" && sync "$1/standby.signal" "$1" || fail "$1/standby.signal cannot be written"; }
 make_state() {

@@ -1,7 +1,7 @@
 # prepare DATA CONFIG BIN DATABASE SQL: as a superuser, over the server's own socket. Whoever owns the server's files is
 # one under its own name on most systems; where not, `postgres` is.
 database=$4 sql=$5
-postmaster >/dev/null || fail "no server runs in $data"
+postmaster || fail "no server runs in $data"
 port=$(sed -n 4p "$data/postmaster.pid") socket=$(sed -n 5p "$data/postmaster.pid")
 [ -n "$socket" ] || fail "the server in $data has no socket; run the statements yourself as a superuser"
 for user in "$(id -un)" postgres; do

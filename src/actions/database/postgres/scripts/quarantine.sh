@@ -2,7 +2,7 @@
 # with stays as it is.
 listens=$4 seconds=$5
 make_state
-! postmaster >/dev/null || fail "a server runs in $data"
+! postmaster || fail "a server runs in $data"
 [ -f "$data/standby.signal" ] || fail "$data is not fenced"
 start_alone "$seconds"
 ended=$?

@@ -3,7 +3,7 @@
 source=$4 conninfo=$5 slot=$6
 PGOPTIONS='-c statement_timeout=0'
 export PGOPTIONS
-! postmaster >/dev/null || fail "a server runs in $data"
+! postmaster || fail "a server runs in $data"
 [ ! -f "$state/unusable" ] || fail "an earlier rewind did not end"
 "$bin/pg_rewind" --dry-run --target-pgdata="$data" --source-server="$source" || exit
 keep_config

@@ -60,7 +60,7 @@ fi
 [ "$next_xid" != 0 ] || missing "where the two parted cannot be seen in the log: changes and deletions of older rows are listed, not saved"
 
 # ---- the server, alone
-pid=$(postmaster) && {
+postmaster && {
     note_log "$pid"
     "$bin/pg_ctl" stop -D "$data" -w -s -t "$seconds" -m fast >/dev/null 2>&1 || fail "the standby in $data does not stop"
 }

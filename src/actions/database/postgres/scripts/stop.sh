@@ -1,5 +1,5 @@
 # stop DATA CONFIG BIN SECONDS: a standby is stopped in order.
-pid=$(postmaster) || exit 0
+postmaster || exit 0
 [ -f "$data/standby.signal" ] || fail "$data serves as a primary; it is not stopped by this"
 make_state
 note_log "$pid"

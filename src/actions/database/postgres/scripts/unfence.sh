@@ -2,7 +2,7 @@
 listens=$4
 [ -f "$state/fenced" ] || [ ! -f "$data/standby.signal" ] ||
     fail "what $data was told before the fence is not known, so the fence is left as it is"
-pid=$(postmaster)
+postmaster
 if [ -n "$pid" ]; then
     case $(cluster_state) in
         # An archiver holds it up. Everything is on disk, so nothing is lost when it is not waited for.
