@@ -65,10 +65,16 @@ socket() {
     [ -S "$socket" ] || fail "the server in $data has no socket; run the statements yourself as an administrator"
 }
 sql() { "$client" --no-defaults --socket="$socket" --connect-timeout=5 --batch --skip-column-names "$@"; }
-# value_of NAME: what that option is told to be, as `value`.
+# value_of NAME: what that option is told to be, as `value`. Line by line: of a long text some shells find what follows on a word in
+# a time that grows with its square.
 value_of() {
-    value=${options##*"$newline$1="}
-    if [ "$value" = "$options" ]; then value=; else value=${value%%"$newline"*}; fi
+    value= IFS=$newline
+    set -f
+    for line in $options; do
+        case $line in "$1="*) value=${line#*=} ;; esac
+    done
+    set +f
+    unset IFS
 }
 option() { value_of "$1" && printf '%s' "$value"; }
 on() { value_of "$1"; case $value in 1 | [Oo][Nn] | [Tt][Rr][Uu][Ee] | [Yy][Ee][Ss]) return 0 ;; esac; return 1; }

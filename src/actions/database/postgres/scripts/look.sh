@@ -110,9 +110,17 @@ esac
 # How long the record of a shutdown checkpoint is says where it ends.
 case $control in
     *'state:               shut down'*)
-        timeline=${control##*"Latest checkpoint's TimeLineID:"} place=${control##*Latest checkpoint location:}
-        timeline=${timeline%%"$newline"*} place=${place%%"$newline"*}
-        timeline=${timeline##* } place=${place##* }
+        # Line by line: of a long text some shells find what follows on a word in a time that grows with its square.
+        IFS=$newline
+        set -f
+        for line in $control; do
+            case $line in
+                "Latest checkpoint's TimeLineID:"*) timeline=${line##* } ;;
+                'Latest checkpoint location:'*) place=${line##* } ;;
+            esac
+        done
+        set +f
+        unset IFS
         record="len (rec/tot): -/${measured##* },"
         [ "${measured% *}" = "$timeline $place" ] ||
             record=$("$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$place" -n 1 2>/dev/null)
