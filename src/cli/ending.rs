@@ -25,7 +25,7 @@ pub fn tell(
 ) -> Exit {
     let exit = Exit::from(verdict);
     let (changed, undone) = changes(state);
-    let outage = state.outage_began_ms.zip(state.outage_ended_ms).map(|(from, to)| to.saturating_sub(from));
+    let outage = state.no_writes_ms(&prepared.plan);
     if common.format == Format::Json {
         super::view::json::print(&serde_json::json!({
             "schema": "switchback/end/1", "run": id, "verdict": verdict, "reason": reason, "exit": exit as u8,

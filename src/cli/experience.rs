@@ -154,8 +154,7 @@ impl Pile {
         if finished && past.plan.to == plan.to && !resumed {
             self.runs += 1;
             self.whole.push(state.now_ms.saturating_sub(thought_ms));
-            let outage = state.outage_began_ms.zip(state.outage_ended_ms);
-            self.outages.extend(outage.map(|(from, to)| to.saturating_sub(from)));
+            self.outages.extend(state.no_writes_ms(&past.plan));
         }
     }
 

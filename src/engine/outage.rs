@@ -66,6 +66,25 @@ impl RunState {
         self.outage_began_ms.filter(|_| self.outage_ended_ms.is_none()).or_else(first)
     }
 
+    /// When users could not write, in elapsed milliseconds: each wave of each leg for itself, with an open end while they wait. In an
+    /// emergency once, from the order on, for all of them.
+    pub fn without_writes(&self, plan: &Plan) -> Vec<(u64, Option<u64>)> {
+        let whole = || self.outage_began_ms.map(|began_ms| (began_ms, self.outage_ended_ms)).into_iter().collect();
+        // Of a run that went back, too: what was taken back has no stretch any more.
+        if plan.mode == Mode::Emergency || self.outages.is_empty() {
+            return whole();
+        }
+        let mut all: Vec<_> = self.outages.values().map(|outage| (outage.began_ms, outage.ended_ms)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// How long users of a service could not write at most, of what has ended.
+    pub fn no_writes_ms(&self, plan: &Plan) -> Option<u64> {
+        let ended = self.without_writes(plan).into_iter();
+        ended.filter_map(|(began_ms, ended_ms)| Some(ended_ms?.saturating_sub(began_ms))).max()
+    }
+
     /// From the first beginning to the last end of those that have ended.
     pub(super) fn outages_ms(&self) -> Option<(u64, u64)> {
         let ended = || self.outages.values().filter_map(|outage| Some((outage.began_ms, outage.ended_ms?)));

@@ -138,8 +138,7 @@ impl Teller {
     }
 
     fn notice(&self, occasion: Occasion, plan: &Plan, state: &RunState, at: Timestamp, says: String) -> Notice {
-        let outage =
-            state.outage_began_ms.map(|from| state.outage_ended_ms.unwrap_or(state.now_ms).saturating_sub(from));
+        let waits = state.waits_since_ms().map(|from| state.now_ms.saturating_sub(from));
         Notice {
             schema: SCHEMA,
             event: occasion.word(),
@@ -156,7 +155,7 @@ impl Teller {
             says,
             details: Vec::new(),
             commands: Vec::new(),
-            outage_ms: outage,
+            outage_ms: waits.or_else(|| state.no_writes_ms(plan)),
             occasion,
         }
     }

@@ -25,7 +25,7 @@ pub struct Figures {
     pub redirect_ms: Option<u64>,
     /// From there to the end of the checks that follow.
     pub verify_ms: Option<u64>,
-    /// The write outage, as the engine saw it.
+    /// The write outage, as the engine saw it: of waves the longest. The parts above are of all waves together.
     pub outage_ms: Option<u64>,
     /// The longest time without a write, as a client saw it, where that was measured.
     pub client_ms: Option<u64>,
@@ -51,7 +51,7 @@ pub fn figures(plan: &Plan, state: &RunState, events: &[Event]) -> Figures {
         promote_ms: between(fenced, promoted),
         redirect_ms: between(promoted, led),
         verify_ms: between(turned, verified),
-        outage_ms: between(state.outage_began_ms, state.outage_ended_ms),
+        outage_ms: state.no_writes_ms(plan),
         client_ms: measured::client_gap(state).map(Gap::ms),
         whole_ms: state.now_ms,
         lost_transactions: lost(state),

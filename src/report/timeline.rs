@@ -219,7 +219,8 @@ pub struct Picture {
     phases: Vec<Label>,
     ticks: Vec<Label>,
     cuts: Vec<Label>,
-    outage: Option<Span>,
+    /// One for each wave.
+    outages: Vec<Span>,
     no_return: Option<u64>,
     /// For who cannot see it.
     description: String,
@@ -273,8 +274,8 @@ pub fn picture(plan: &Plan, state: &RunState, line: &Timeline) -> Picture {
             rows.push(row(&format!("{}{again}", step.id), &step.summary, &mut y, bars, &scale));
         }
     }
-    let outage = state.outage_began_ms.map(|from| {
-        let to = state.outage_ended_ms.unwrap_or(line.end_ms).max(from);
+    let outages = state.without_writes(plan).into_iter().map(|(from, to)| {
+        let to = to.unwrap_or(line.end_ms).max(from);
         let x = scale.x(from);
         Span { x, width: (scale.x(to) - x).max(1), text: format!("no writes for {}", spoken(to - from)) }
     });
@@ -295,7 +296,7 @@ pub fn picture(plan: &Plan, state: &RunState, line: &Timeline) -> Picture {
         description: format!("{} steps in {} phases over {}", plan.steps.len(), phases.len(), spoken(line.end_ms)),
         rows,
         phases,
-        outage,
+        outages: outages.collect(),
     }
 }
 

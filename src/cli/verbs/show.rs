@@ -54,9 +54,7 @@ fn steps(common: &Common, past: &PastRun, state: &str) {
             session::say(&format!("  {}", words::lay_out(&text, paint.width, 4)));
         }
     }
-    if let Some(outage) =
-        past.state.outage_began_ms.zip(past.state.outage_ended_ms).map(|(from, to)| to.saturating_sub(from))
-    {
+    if let Some(outage) = past.state.no_writes_ms(&past.plan) {
         session::say(&format!("write outage, as the engine saw it: {}", spoken(outage)));
     }
     for part in &past.state.measured {

@@ -260,11 +260,15 @@ fn the_objective_is_that_of_each_wave_and_of_each_leg() {
     story.at(1).does("1/fence").at(40).does("1/promote").does("1/point");
     story.at(41).does("2/fence").at(80).does("2/promote").does("2/point");
     assert_eq!(story.ends(), Verdict::Done, "nobody waited for longer than 39 s");
+    let seconds = |from, to| (from * SECOND, Some(to * SECOND));
+    assert_eq!(story.state.without_writes(&story.plan), [seconds(1, 40), seconds(41, 80)]);
+    assert_eq!(story.state.no_writes_ms(&story.plan), Some(39 * SECOND), "and no report says more");
 
     let mut story = Story::new(THERE_AND_BACK);
     story.at(1).does("there/fence").at(90).does("there/promote").does("there/point");
     story.at(91).does_all_after("there/point");
     assert_eq!(story.ends(), Verdict::DoneWithMisses, "the first leg kept users waiting for 89 s");
+    assert_eq!(story.state.no_writes_ms(&story.plan), Some(89 * SECOND));
 }
 
 #[test]
