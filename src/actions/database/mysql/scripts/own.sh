@@ -1,6 +1,8 @@
 # What every script begins with: the places, and words for what is asked of them. Reads only.
 # DATA CONFIG FILE BIN: data directory, folder of our own settings, file given as --defaults-file or nothing, folder of programs or nothing.
 data=$1 config=$2 file=$3 bin=$4 groups=
+newline='
+'
 state=$data.switchback
 role=$config/zz-switchback.cnf
 PATH=${bin:+$bin:}$PATH:/usr/sbin:/usr/local/sbin
@@ -40,8 +42,6 @@ running() {
 # What the server would be told by its files, as `options`: a line for each; the last of two lines wins.
 read_options() {
     options=
-    newline='
-'
     [ -n "$server" ] || return
     # The server itself takes ten times as long to say it. Which groups it reads it says once (`groups`).
     # shellcheck disable=SC2086  # names of groups
@@ -68,7 +68,7 @@ sql() { "$client" --no-defaults --socket="$socket" --connect-timeout=5 --batch -
 # value_of NAME: what that option is told to be, as `value`. Line by line: of a long text some shells find what follows on a word in
 # a time that grows with its square.
 value_of() {
-    value= IFS=$newline
+    value='' IFS=$newline
     set -f
     for line in $options; do
         case $line in "$1="*) value=${line#*=} ;; esac
