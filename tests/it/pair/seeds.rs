@@ -161,9 +161,8 @@ async fn play(seed: u64, makers: &BTreeMap<(u8, bool), Maker>) -> Result<Verdict
         if tells() {
             for event in paper.durable.iter().skip(before.len()) {
                 let text: String = format!("{:?}", event.what).chars().take(TOLD_MAX).collect();
-                eprintln!("{:>4} {text}", event.seq);
+                world.world().story.push(format!("    {} {text}", event.seq));
             }
-            eprintln!("     {end:?}");
         }
         world.world().story.push(format!("    {end:?}"));
         let broken = world.world().broken.first().cloned();
