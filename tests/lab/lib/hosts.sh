@@ -37,13 +37,16 @@ pids_of_host() {
         pids_in_namespace "$1"
         return
     fi
-    local host=$1 roots
+    local host=$1 roots theirs
+    # The user's own alone: other labs, and the rest of the machine, are many.
+    mapfile -t theirs < <(find /proc -maxdepth 1 -name '[0-9]*' -user "$server_user" 2>/dev/null)
+    ((${#theirs[@]})) || return 0
     # Two looks a process: where it is and where it talks to; then its mark.
     roots=$(
         {
-            find /proc/[0-9]*/cwd /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2 -maxdepth 0 \
+            find "${theirs[@]/%//cwd}" "${theirs[@]/%//fd/1}" "${theirs[@]/%//fd/2}" -maxdepth 0 \
                 \( -lname "$dir/$host" -o -lname "$dir/$host/*" \) -printf '%p\n' 2>/dev/null
-            grep -lzsx "SWITCHBACK_LAB_HOST=$number:$host" /proc/[0-9]*/environ
+            grep -lzsx "SWITCHBACK_LAB_HOST=$number:$host" "${theirs[@]/%//environ}"
         } | cut -d/ -f3 | sort -u
     ) || true
     # With their descendants; never the caller's own line of ancestors, nor another user's processes.
@@ -117,6 +120,7 @@ PrintMotd no
 PrintLastLog no
 LogLevel VERBOSE
 CONFIG
+    [[ -z ${SWITCHBACK_LAB_KEX-} ]] || printf 'KexAlgorithms %s\n' "$SWITCHBACK_LAB_KEX" >>"$ssh/sshd_config"
 }
 
 start_sshd() {
