@@ -200,10 +200,14 @@ async fn end_clients(session: &Session, touch: &Touch) -> Result<BTreeSet<String
 async fn stands_still(member: &Member, session: &Session, ended: &BTreeSet<String>) -> Result<Gtids, ActionError> {
     let (mut last, mut same, mut gone) = (String::new(), 0, ended.is_empty());
     for _ in 0..SAMPLES_MAX {
-        if !gone {
-            gone = !session.look(CLIENTS, &[], SQL_MAX).await?.first_column().any(|id| ended.contains(id));
-        }
-        let now = session.look(session.words().end, &[], SQL_MAX).await?.text(0, 0).unwrap_or_default().to_owned();
+        let end = if gone {
+            session.look(session.words().end, &[], SQL_MAX).await?
+        } else {
+            let [clients, end] = session.look_twice(CLIENTS, session.words().end, SQL_MAX).await?;
+            gone = !clients.first_column().any(|id| ended.contains(id));
+            end
+        };
+        let now = end.text(0, 0).unwrap_or_default().to_owned();
         same = if same > 0 && now == last { same + 1 } else { 1 };
         last = now;
         if gone && same >= SAMPLES {

@@ -1,5 +1,6 @@
 //! One member: the estate's words about it, its host, its server; and a look at both at once.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Member {
     known: Mutex<Option<u32>>,
     /// Which groups of its files its server reads; a version of a server always reads the same.
     groups: OnceLock<String>,
+    /// Whether our own tables were seen there.
+    pub has_tables: AtomicBool,
 }
 
 /// Where a member stands among those of its site, by the estate's order.
@@ -65,7 +68,8 @@ pub enum StartsAs {
 impl Member {
     pub fn new(estate: MysqlMember, host: Arc<RemoteHost>, program: String, rank: Rank) -> Self {
         let link = Arc::new(Link::new(estate.clone(), host.estate().address.clone(), program));
-        Self { estate, host, link, rank, held: Mutex::new(None), known: Mutex::new(None), groups: OnceLock::new() }
+        let (held, known, groups) = (Mutex::new(None), Mutex::new(None), OnceLock::new());
+        Self { estate, host, link, rank, held, known, groups, has_tables: AtomicBool::new(false) }
     }
 
     /// `a-db`
@@ -170,6 +174,22 @@ impl Member {
 
     /// Writes down what any start is to be; gives the look after it.
     pub async fn starts_as(&self, touch: &Touch, role: StartsAs, scheduler: bool) -> Result<Disk, ActionError> {
+        self.read(&self.write_role(touch, &programs::ROLE, role, scheduler).await?)
+    }
+
+    /// Writes down that any start is to be a primary, while users wait; gives whether it would be read-only all the same.
+    pub async fn starts_as_primary(&self, touch: &Touch) -> Result<bool, ActionError> {
+        let said = self.write_role(touch, &programs::ROLE_IN_HASTE, StartsAs::Primary, false).await?;
+        Ok(said.lines().any(|line| line == "starts_read_only=yes"))
+    }
+
+    async fn write_role(
+        &self,
+        touch: &Touch,
+        script: &TouchScript,
+        role: StartsAs,
+        scheduler: bool,
+    ) -> Result<String, ActionError> {
         let role = match role {
             StartsAs::Primary => "primary",
             StartsAs::Follower => "follower",
@@ -179,9 +199,8 @@ impl Member {
         let option = super::versions::read_only_option(self.estate.flavour);
         let scheduler = if scheduler { "ON" } else { "OFF" };
         let more = [self.unit(), role, option, scheduler, self.groups()];
-        let output = self.touch_script_as(self.settler(), touch, &programs::ROLE, &more, ROLE_MAX).await?;
-        let what = format!("{}: writing down that any start is to be a {role}", self.name());
-        self.read(&output.stdout_or(&what)?)
+        let output = self.touch_script_as(self.settler(), touch, script, &more, ROLE_MAX).await?;
+        output.stdout_or(&format!("{}: writing down that any start is to be a {role}", self.name()))
     }
 
     /// Looks at the server over SQL. The first look of a session sees as well that it is the server of this host: an

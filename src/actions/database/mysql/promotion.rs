@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::live::Session;
-use super::member::{Member, StartsAs};
+use super::member::Member;
 use super::server::{self, Receiving};
 use super::{events, rows};
 use crate::actions::context::RunContext;
@@ -120,7 +120,7 @@ pub async fn promote(
     let writable_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let from_site = from.map_or("", |member| member.estate.site.as_str());
     let (starts, receipt, served) = futures::join!(
-        target.starts_as(touch, StartsAs::Primary, false),
+        target.starts_as_primary(touch),
         rows::write_receipt(target, touch, &fork, service, from_site, context),
         async { Ok::<_, ActionError>((events::enable(&session, touch).await?, server::look(&session).await?)) }
     );
@@ -129,7 +129,7 @@ pub async fn promote(
         return Err(ActionError::in_doubt(format!("{} was told to take writes, and is read-only", target.name())));
     }
     let term = receipt?;
-    let starts_read_only = starts?.starts_read_only;
+    let starts_read_only = starts?;
     let mut summary = format!("{} takes writes, from {fork} on", target.name());
     if events > 0 {
         summary = format!("{summary}; {} of {events} events are enabled", events - failed.len());

@@ -76,10 +76,15 @@ pub enum Receiving {
 /// Asks a server how it stands.
 pub async fn look(session: &Session) -> Result<Server, ActionError> {
     let words = session.words();
-    let rows = session.look(words.look, &[], LOOK_MAX).await?;
-    let following = match session.look(words.following, &[], LOOK_MAX).await {
-        // An account that was never prepared may not see it. Who takes writes can be seen without it.
-        Err(error) if error.evidence.number("code") == Some(NO_RIGHT) && !rows.is(0, 2) => Rows::default(),
+    let [rows, following] = match session.look_twice(words.look, words.following, LOOK_MAX).await {
+        // An account that was never prepared may not see whom it follows. Who takes writes can be seen without it.
+        Err(error) if error.evidence.number("code") == Some(NO_RIGHT) => {
+            let rows = session.look(words.look, &[], LOOK_MAX).await?;
+            if rows.is(0, 2) {
+                return Err(error);
+            }
+            [rows, Rows::default()]
+        }
         other => other?,
     };
     read(words, &rows, &following).ok_or_else(|| ActionError::refused("the server did not say who it is"))

@@ -85,7 +85,9 @@ impl Link {
         limit: Duration,
     ) -> Result<Rows, ActionError> {
         // Seen to be alive first: a session that was lost while nobody spoke must not leave anything in doubt.
-        self.look(ALIVE, &[], limit).await?;
+        if !self.session().await?.has_just_answered() {
+            self.look(ALIVE, &[], limit).await?;
+        }
         self.session().await?.run(sql, parameters, limit, Some(touch)).await
     }
 
@@ -197,7 +199,7 @@ impl Link {
         };
         let words = versions::words(self.member.flavour, &version.unwrap_or_default())
             .map_err(|why| ActionError::refused(format!("{place}: {why}")))?;
-        Ok(Session { id: conn.id(), conn: Mutex::new(Some(conn)), opts, place, words })
+        Ok(Session::new(conn, opts, place, words))
     }
 
     /// Where and as whom to log in. The secret and the trust anchors are read anew for each session; both may block.

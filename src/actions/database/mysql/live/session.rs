@@ -1,9 +1,10 @@
 //! One session. What does not come back in time costs it its life, here and at the server.
 
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Opts, Params, Value};
+use mysql_async::prelude::{Protocol, Queryable};
+use mysql_async::{Conn, Error, Opts, Params, QueryResult, Value};
 use tokio::sync::Mutex;
 
 use super::fault::{ENDED, failure, fault, said};
@@ -13,14 +14,18 @@ use crate::engine::action::{ActionError, Fault, Touch};
 
 /// How long the connection may have been waited for before the locks are looked at again.
 const WAITED_MAX: Duration = Duration::from_millis(100);
+/// How long an answer shows that the session lives.
+const JUST_NOW: Duration = Duration::from_millis(50);
 
 /// One session.
 pub struct Session {
-    pub(super) conn: Mutex<Option<Conn>>,
-    pub(super) id: u32,
-    pub(super) opts: Opts,
-    pub(super) place: String,
-    pub(super) words: &'static Words,
+    conn: Mutex<Option<Conn>>,
+    id: u32,
+    opts: Opts,
+    place: String,
+    words: &'static Words,
+    /// When the server answered last.
+    answered: std::sync::Mutex<Option<Instant>>,
 }
 
 /// Ends a session at the server from another one, unless it is told that all is well.
@@ -49,9 +54,20 @@ async fn kill(opts: Opts, id: u32) {
 }
 
 impl Session {
+    pub(super) fn new(conn: Conn, opts: Opts, place: String, words: &'static Words) -> Self {
+        let id = conn.id();
+        Self { conn: Mutex::new(Some(conn)), id, opts, place, words, answered: std::sync::Mutex::new(None) }
+    }
+
     /// Looks.
     pub async fn look(&self, sql: LookSql, parameters: &[&str], limit: Duration) -> Result<Rows, ActionError> {
         self.run(sql.0, parameters, limit, None).await
+    }
+
+    /// Asks two things in one round trip: inside an outage, and far away, each counts.
+    pub async fn look_twice(&self, first: LookSql, second: LookSql, limit: Duration) -> Result<[Rows; 2], ActionError> {
+        let mut sets = self.run_all(&format!("{}; {}", first.0, second.0), &[], limit, None).await?.into_iter();
+        Ok([sets.next().unwrap_or_default(), sets.next().unwrap_or_default()])
     }
 
     /// Changes something.
@@ -89,6 +105,12 @@ impl Session {
         self.words
     }
 
+    /// Whether the server answered just now.
+    pub(super) fn has_just_answered(&self) -> bool {
+        let answered = *self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.is_some_and(|at| at.elapsed() < JUST_NOW)
+    }
+
     /// Whether it was not lost so far as one knows.
     pub async fn is_alive(&self) -> bool {
         self.conn.lock().await.is_some()
@@ -113,6 +135,16 @@ impl Session {
         limit: Duration,
         touch: Option<&Touch>,
     ) -> Result<Rows, ActionError> {
+        Ok(self.run_all(sql, parameters, limit, touch).await?.into_iter().next().unwrap_or_default())
+    }
+
+    async fn run_all(
+        &self,
+        sql: &str,
+        parameters: &[&str],
+        limit: Duration,
+        touch: Option<&Touch>,
+    ) -> Result<Vec<Rows>, ActionError> {
         let mut slot = match touch {
             None => self.conn.lock().await,
             // Asked without the connection in hand, and again when somebody else had it for a while. Whoever has waited
@@ -135,6 +167,7 @@ impl Session {
             Ok(Ok(rows)) => {
                 watchdog.armed = false;
                 *slot = Some(conn);
+                *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 Ok(rows)
             }
             Ok(Err(error)) => {
@@ -160,21 +193,28 @@ impl std::fmt::Debug for Session {
     }
 }
 
-async fn ask(conn: &mut Conn, sql: &str, parameters: &[&str]) -> Result<Rows, Error> {
+/// What the statements gave, one after the other.
+async fn ask(conn: &mut Conn, sql: &str, parameters: &[&str]) -> Result<Vec<Rows>, Error> {
     // What takes no parameters goes as text: many an administrative statement cannot be prepared.
     if parameters.is_empty() {
-        let mut result = conn.query_iter(sql).await?;
-        let columns = names(result.columns_ref());
-        let rows = result.collect::<mysql_async::Row>().await?;
-        result.drop_result().await?;
-        return Ok(Rows { columns, rows: rows.into_iter().map(texts).collect() });
+        return all(conn.query_iter(sql).await?).await;
     }
     let values: Vec<Value> = parameters.iter().map(|value| Value::Bytes(value.as_bytes().to_vec())).collect();
-    let mut result = conn.exec_iter(sql, Params::Positional(values)).await?;
-    let columns = names(result.columns_ref());
-    let rows = result.collect::<mysql_async::Row>().await?;
+    all(conn.exec_iter(sql, Params::Positional(values)).await?).await
+}
+
+async fn all<P: Protocol>(mut result: QueryResult<'_, '_, P>) -> Result<Vec<Rows>, Error> {
+    let mut sets = Vec::new();
+    loop {
+        let columns = names(result.columns_ref());
+        let rows = result.collect::<mysql_async::Row>().await?;
+        sets.push(Rows { columns, rows: rows.into_iter().map(texts).collect() });
+        if result.is_empty() {
+            break;
+        }
+    }
     result.drop_result().await?;
-    Ok(Rows { columns, rows: rows.into_iter().map(texts).collect() })
+    Ok(sets)
 }
 
 fn names(columns: &[mysql_async::Column]) -> Vec<String> {

@@ -17,7 +17,10 @@ umask 022
         follower) printf '[mysqld]\n%s = ON\n' "$option" ;;
         *) printf '[mysqld]\n%s = OFF\n' "$option" ;;
     esac
-} >"$role.new" && sync "$role.new" && mv -f "$role.new" "$role" && sync "$config" ||
+} >"$role.new" &&
+    # Users wait for a primary, and of its settings a file that lost its words to a crash says the same: each program counts.
+    case $what in primary) ;; *) sync "$role.new" ;; esac &&
+    mv -f "$role.new" "$role" && sync "$role" "$config" ||
     fail "$role cannot be written by $(id -un)"
 umask 077
 set -- "$data" "$config" "$file" "$bin" "$5" "$9"
