@@ -116,6 +116,15 @@ impl Eyes<HostName> for Cluster {
     fn standing<'a>(&'a self, host: &'a HostName) -> Answer<'a, Standing> {
         Box::pin(self.stands(host))
     }
+    fn role<'a>(&'a self, host: &'a HostName) -> Answer<'a, Role> {
+        Box::pin(async move {
+            // Inside an outage: of one that takes writes nothing else is wanted.
+            if self.member(host)?.is_seen_to_write().await {
+                return Ok(Role::Primary);
+            }
+            self.stands(host).await.map(|standing| standing.role)
+        })
+    }
     fn fence_look<'a>(&'a self, host: &'a HostName) -> Answer<'a, Fence> {
         Box::pin(async move { fencing::look(self.member(host)?, self.context.mode).await })
     }

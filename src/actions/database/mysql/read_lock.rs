@@ -45,6 +45,8 @@ impl Held {
         let session = Arc::new(session);
         let tended = Arc::clone(&session);
         let tending = tokio::spawn(async move {
+            // It has just been spoken to, and whoever asks for it next waits.
+            tokio::time::sleep(TEND_EVERY).await;
             while tended.look(ALIVE, &[], SQL_MAX).await.is_ok() {
                 tokio::time::sleep(TEND_EVERY).await;
             }

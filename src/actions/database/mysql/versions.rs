@@ -13,6 +13,8 @@ pub struct Words {
     pub flavour: Flavour,
     /// Everything that one look needs to know, in the order that `server` reads it.
     pub look: LookSql,
+    /// Whether it is read-only, and nothing else.
+    pub is_read_only: LookSql,
     /// Where its log ends, and nothing else: it is asked again and again while nobody can write.
     pub end: LookSql,
     /// Whom it follows: a row for each connection.
@@ -115,6 +117,7 @@ macro_rules! look_of_mysql {
 const MARIADB: Words = Words {
     flavour: Flavour::MariaDb,
     look: LookSql(look_of_mariadb!()),
+    is_read_only: LookSql("SELECT @@read_only"),
     end: LookSql("SELECT @@gtid_binlog_state"),
     following: LookSql("SHOW ALL SLAVES STATUS"),
     columns: Columns {
@@ -151,6 +154,7 @@ const MARIADB: Words = Words {
 const MYSQL_OLD_TERMS: Words = Words {
     flavour: Flavour::MySql,
     look: LookSql(look_of_mysql!("@@log_slave_updates")),
+    is_read_only: LookSql("SELECT @@super_read_only"),
     end: LookSql("SELECT @@gtid_executed"),
     following: LookSql("SHOW SLAVE STATUS"),
     columns: Columns { received: "Retrieved_Gtid_Set", by_gtid: "Auto_Position", ..MARIADB.columns },

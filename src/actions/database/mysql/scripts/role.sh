@@ -17,10 +17,15 @@ umask 022
         follower) printf '[mysqld]\n%s = ON\n' "$option" ;;
         *) printf '[mysqld]\n%s = OFF\n' "$option" ;;
     esac
-} >"$role.new" &&
-    # Users wait for a primary, and of its settings a file that lost its words to a crash says the same: each program counts.
-    case $what in primary) ;; *) sync "$role.new" ;; esac &&
-    mv -f "$role.new" "$role" && sync "$role" "$config" ||
-    fail "$role cannot be written by $(id -un)"
+} >"$role.new" || fail "$role.new cannot be written by $(id -un)"
+# While users wait for a primary each program counts: one syncs both, beside what follows. A file that lost its words to a crash meanwhile
+# says the same.
+if [ "${haste-}" = yes ]; then
+    mv -f "$role.new" "$role" || fail "$role cannot be written by $(id -un)"
+    sync "$role" "$config" &
+    syncing=$!
+else
+    sync "$role.new" && mv -f "$role.new" "$role" && sync "$config" || fail "$role cannot be written by $(id -un)"
+fi
 umask 077
 set -- "$data" "$config" "$file" "$bin" "$5" "$9"

@@ -1,0 +1,2 @@
+# Users wait for what is asked for below.
+haste=yes
