@@ -335,6 +335,6 @@ mod tests {
         assert_ne!(said(&bomb), "fine");
         assert_ne!(said(&"[".repeat(100_000)), "fine");
         assert_eq!(said(&"- ".repeat(40)), format!("x:1:65: more than {DEPTH_MAX} maps and lists in one another"));
-        assert!(began.elapsed() < std::time::Duration::from_secs(5));
+        assert!(began.elapsed() < std::time::Duration::from_secs(60));
     }
 }
