@@ -134,19 +134,6 @@ impl RemoteHost {
         self.run(what, user, limit, Hand::Touches(touch)).await
     }
 
-    /// The same for a touch: a few lines in a file, and a signal. What a disk that hangs keeps waiting is in doubt when the limit is over.
-    pub async fn touch_briefly(
-        &self,
-        touch: &Touch,
-        script: &TouchScript,
-        arguments: &[&str],
-        user: As<'_>,
-        limit: Duration,
-    ) -> Result<Output, ActionError> {
-        let what = What::Brief { name: script.name, text: script.text, arguments };
-        self.run(what, user, limit, Hand::Touches(touch)).await
-    }
-
     /// Runs a user's own look command; no shell sees its words. That it only looks is the user's word.
     pub async fn look_argv(&self, argv: &[String], user: As<'_>, limit: Duration) -> Result<Output, ActionError> {
         self.run_look(What::Look(argv), user, limit).await

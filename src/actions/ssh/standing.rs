@@ -29,7 +29,7 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 pub(super) enum What<'a> {
     /// One of our own texts. It leaves nothing behind that would go on printing.
     Script { name: &'a str, text: &'static str, arguments: &'a [&'a str] },
-    /// One of our own texts that ends by itself at once.
+    /// One of our own looks that ends by itself at once.
     Brief { name: &'a str, text: &'static str, arguments: &'a [&'a str] },
     /// A user's own look.
     Look(&'a [String]),

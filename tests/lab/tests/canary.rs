@@ -94,7 +94,7 @@ fn of_postgresql_it_sees_the_outage_that_a_client_sees() {
         assert!(lab.ok(look).stdout.contains("canary: while the run lasts, every 20ms a write to `orders`"));
     }
     lab.ok(&["drill", "failover", "--to", "nuremberg"]);
-    assert_eq!(messages_since(&at), [""; 0], "it wrote although nothing was carried out");
+    assert!(messages_since(&at).is_empty(), "it wrote although nothing was carried out");
     lab.client_starts();
     let metrics = lab.state.path().join("run.prom");
     let mut order = FAILOVER.to_vec();

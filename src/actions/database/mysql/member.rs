@@ -19,7 +19,6 @@ use crate::estate::model::{Control, MysqlMember};
 const DISK_LOOK_MAX: Duration = Duration::from_secs(10);
 const TAIL_MAX: Duration = Duration::from_secs(60);
 const ROLE_MAX: Duration = Duration::from_secs(10);
-const ROLE_LOOK_MAX: Duration = Duration::from_secs(5);
 /// How much later than its process a server may say that it began.
 const START_SLACK_SECONDS: u64 = 120;
 
@@ -64,17 +63,6 @@ pub enum StartsAs {
     Fenced,
     /// That, and without a listener: nobody but the host's own administrator comes in.
     Sealed,
-}
-
-impl StartsAs {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Primary => "primary",
-            Self::Follower => "follower",
-            Self::Fenced => "fenced",
-            Self::Sealed => "sealed",
-        }
-    }
 }
 
 impl Member {
@@ -131,9 +119,20 @@ impl Member {
         more: &[&str],
         limit: Duration,
     ) -> Result<Output, ActionError> {
+        self.touch_script_as(self.owner(), touch, script, more, limit).await
+    }
+
+    async fn touch_script_as(
+        &self,
+        user: As<'_>,
+        touch: &Touch,
+        script: &TouchScript,
+        more: &[&str],
+        limit: Duration,
+    ) -> Result<Output, ActionError> {
         let places = self.places();
         let arguments: Vec<&str> = places.iter().map(String::as_str).chain(more.iter().copied()).collect();
-        self.host.touch(touch, script, &arguments, self.owner(), limit).await
+        self.host.touch(touch, script, &arguments, user, limit).await
     }
 
     fn unit(&self) -> &str {
@@ -175,32 +174,33 @@ impl Member {
 
     /// Writes down what any start is to be; gives the look after it.
     pub async fn starts_as(&self, touch: &Touch, role: StartsAs, scheduler: bool) -> Result<Disk, ActionError> {
-        let words = self.role_words(role, scheduler);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = self.host.touch(touch, &programs::ROLE, &words, self.settler(), ROLE_MAX).await?;
-        self.read(&output.stdout_or(&self.writing_down(role))?)
+        self.read(&self.write_role(touch, &programs::ROLE, role, scheduler).await?)
     }
 
     /// Writes down that any start is to be a primary, while users wait; gives whether it would be read-only all the same.
     pub async fn starts_as_primary(&self, touch: &Touch) -> Result<bool, ActionError> {
-        let words = self.role_words(StartsAs::Primary, false);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let script = &programs::ROLE_IN_HASTE;
-        let output = self.host.touch_briefly(touch, script, &words, self.settler(), ROLE_MAX).await?;
-        let said = output.stdout_or(&self.writing_down(StartsAs::Primary))?;
+        let said = self.write_role(touch, &programs::ROLE_IN_HASTE, StartsAs::Primary, false).await?;
         Ok(said.lines().any(|line| line == "starts_read_only=yes"))
     }
 
-    /// What the script that writes a role down is given.
-    fn role_words(&self, role: StartsAs, scheduler: bool) -> Vec<String> {
+    async fn write_role(
+        &self,
+        touch: &Touch,
+        script: &TouchScript,
+        role: StartsAs,
+        scheduler: bool,
+    ) -> Result<String, ActionError> {
+        let role = match role {
+            StartsAs::Primary => "primary",
+            StartsAs::Follower => "follower",
+            StartsAs::Fenced => "fenced",
+            StartsAs::Sealed => "sealed",
+        };
         let option = super::versions::read_only_option(self.estate.flavour);
         let scheduler = if scheduler { "ON" } else { "OFF" };
-        let more = [self.unit(), role.word(), option, scheduler, self.groups()];
-        self.places().into_iter().chain(more.map(str::to_owned)).collect()
-    }
-
-    fn writing_down(&self, role: StartsAs) -> String {
-        format!("{}: writing down that any start is to be a {}", self.name(), role.word())
+        let more = [self.unit(), role, option, scheduler, self.groups()];
+        let output = self.touch_script_as(self.settler(), touch, script, &more, ROLE_MAX).await?;
+        output.stdout_or(&format!("{}: writing down that any start is to be a {role}", self.name()))
     }
 
     /// Looks at the server over SQL. The first look of a session sees as well that it is the server of this host: an
@@ -217,15 +217,15 @@ impl Member {
         self.fresh_server().await
     }
 
-    /// Whether the server is seen to take writes, over a session that is known to be this host's; `false` where that is not so, or not known.
+    /// Whether the server is seen to take writes, over a session that is known to be this host's; `false` where it is not, or not known.
     pub async fn is_seen_to_write(&self) -> bool {
         let Ok(session) = self.link.session().await else { return false };
-        let known = *self.known.lock().await == Some(session.id());
-        known
-            && session
-                .look(session.words().is_read_only, &[], ROLE_LOOK_MAX)
-                .await
-                .is_ok_and(|rows| rows.count() == 1 && !rows.is(0, 0))
+        if *self.known.lock().await != Some(session.id()) {
+            return false;
+        }
+        let asked = session.look(session.words().is_read_only, &[], server::LOOK_MAX).await;
+        // Newer servers know more ways of being read-only than one.
+        asked.is_ok_and(|rows| matches!(rows.text(0, 0), Some("0" | "OFF")))
     }
 
     async fn fresh_server(&self) -> Result<Server, ActionError> {

@@ -27,8 +27,8 @@ pub const LOOK: LookScript = look!("mysql-look", "look.sh");
 pub const TAIL: LookScript = look!("mysql-tail", "tail.sh");
 /// More: unit or nothing, role, what read-only is called, the scheduler's state to come back to, groups or nothing. Prints a look.
 pub const ROLE: TouchScript = touch!("mysql-role", "role.sh", "look.sh");
-/// The same of a primary for which users wait. Prints only whether a start would be read-only all the same.
-pub const ROLE_IN_HASTE: TouchScript = touch!("mysql-role-in-haste", "haste.sh", "role.sh", "starts.sh");
+/// The same. Prints only whether a start would be read-only: users wait.
+pub const ROLE_IN_HASTE: TouchScript = touch!("mysql-role", "role.sh", "starts.sh");
 /// More: seconds, `yes` to end what does not go.
 pub const STOP: TouchScript = touch!("mysql-stop", "stop.sh");
 /// More: SQL text.

@@ -117,19 +117,6 @@ impl Member {
         self.host.touch(touch, script, &arguments, self.owner(), limit).await
     }
 
-    /// The same for a script that ends by itself at once; see [`RemoteHost::touch_briefly`].
-    pub async fn touch_briefly(
-        &self,
-        touch: &Touch,
-        script: &TouchScript,
-        more: &[&str],
-        limit: Duration,
-    ) -> Result<Output, ActionError> {
-        let places = self.places();
-        let arguments: Vec<&str> = places.iter().map(String::as_str).chain(more.iter().copied()).collect();
-        self.host.touch_briefly(touch, script, &arguments, self.owner(), limit).await
-    }
-
     /// Looks at the disk.
     pub fn disk(&self) -> BoxFuture<'_, Result<Disk, ActionError>> {
         Box::pin(self.disk_look())

@@ -65,7 +65,7 @@ pub async fn shorten(member: &Member, touch: &Touch) -> Result<Evidence, ActionE
 /// a restart; seen over SQL.
 pub async fn detach(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
     let what = format!("{}: telling it to follow nobody", member.name());
-    let output = member.touch_briefly(touch, &programs::TELL, &["nobody", "", ""], DETACH_MAX).await?;
+    let output = member.touch_script(touch, &programs::TELL, &["nobody", "", ""], DETACH_MAX).await?;
     output.stdout_or(&what)?;
     let began = Instant::now();
     loop {

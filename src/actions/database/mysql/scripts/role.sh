@@ -17,15 +17,7 @@ umask 022
         follower) printf '[mysqld]\n%s = ON\n' "$option" ;;
         *) printf '[mysqld]\n%s = OFF\n' "$option" ;;
     esac
-} >"$role.new" || fail "$role.new cannot be written by $(id -un)"
-# While users wait for a primary each program counts: one syncs both, beside what follows. A file that lost its words to a crash meanwhile
-# says the same.
-if [ "${haste-}" = yes ]; then
-    mv -f "$role.new" "$role" || fail "$role cannot be written by $(id -un)"
-    sync "$role" "$config" &
-    syncing=$!
-else
-    sync "$role.new" && mv -f "$role.new" "$role" && sync "$config" || fail "$role cannot be written by $(id -un)"
-fi
+} >"$role.new" && sync "$role.new" && mv -f "$role.new" "$role" && sync "$config" ||
+    fail "$role cannot be written by $(id -un)"
 umask 077
 set -- "$data" "$config" "$file" "$bin" "$5" "$9"

@@ -1,2 +1,0 @@
-# Users wait for what is asked for below.
-haste=yes
