@@ -45,6 +45,9 @@ const CLIENTS: LookSql = LookSql(
        AND user NOT IN ('system user', 'event_scheduler', 'unauthenticated user', substring_index(current_user(), '@', 1),
                         substring_index(user(), '@', 1))",
 );
+/// How many are told to end in one statement's place, and how often the list is gone through where some of them have gone by themselves.
+const ENDED_AT_ONCE: usize = 200;
+const ENDING_ROUNDS: u32 = 4;
 const LOCKED_TABLES: LookSql = LookSql("SHOW OPEN TABLES WHERE In_use > 0");
 /// How many of them a sentence names, and how often they are looked at before.
 const TABLES_NAMED_MAX: usize = 5;
@@ -182,36 +185,48 @@ async fn stop_writes(
 }
 
 /// Ends every client's session: those that were open may hold a transaction that commits as soon as the lock is gone,
-/// and pools must come again to find out where they are led. Gives which were told to end.
+/// and pools must come again to find out where they are led. Gives which were told to end. All in one round trip: users wait.
 async fn end_clients(session: &Session, touch: &Touch) -> Result<BTreeSet<String>, ActionError> {
-    let clients = session.look(CLIENTS, &[], SQL_MAX).await?;
-    let all: BTreeSet<String> = clients.first_column().map(str::to_owned).collect();
-    for id in &all {
-        match session.touch(touch, &format!("KILL {id}"), &[], SQL_MAX).await {
-            // It has gone by itself.
-            Err(error) if error.evidence.number("code") == Some(NO_SUCH_SESSION) => {}
-            other => drop(other?),
+    let mut told = BTreeSet::new();
+    for round in 1..=ENDING_ROUNDS {
+        let clients = session.look(CLIENTS, &[], SQL_MAX).await?;
+        told.extend(clients.first_column().map(str::to_owned));
+        let all: Vec<String> = clients.first_column().map(|id| format!("KILL {id}")).collect();
+        // Where sessions come and go faster than they can be told together, each is told alone.
+        let at_once = if round == ENDING_ROUNDS { 1 } else { ENDED_AT_ONCE };
+        let mut all_told = true;
+        for together in all.chunks(at_once) {
+            match session.touch(touch, &together.join("; "), &[], SQL_MAX).await {
+                // One has gone by itself, and those behind it were not told.
+                Err(error) if error.evidence.number("code") == Some(NO_SUCH_SESSION) => all_told &= together.len() == 1,
+                other => drop(other?),
+            }
+        }
+        if all_told {
+            break;
         }
     }
-    Ok(all)
+    Ok(told)
 }
 
 /// The end of the log, seen to stay where it is, the last time when these sessions were gone. Both at once: users wait.
 async fn stands_still(member: &Member, session: &Session, ended: &BTreeSet<String>) -> Result<Gtids, ActionError> {
     let (mut last, mut same, mut gone) = (String::new(), 0, ended.is_empty());
     for _ in 0..SAMPLES_MAX {
-        let end = if gone {
-            session.look(session.words().end, &[], SQL_MAX).await?
+        let own = if gone {
+            session.look(session.words().own, &[], SQL_MAX).await?
         } else {
-            let [clients, end] = session.look_twice(CLIENTS, session.words().end, SQL_MAX).await?;
+            let [clients, own] = session.look_twice(CLIENTS, session.words().own, SQL_MAX).await?;
             gone = !clients.first_column().any(|id| ended.contains(id));
-            end
+            own
         };
-        let now = end.text(0, 0).unwrap_or_default().to_owned();
+        let now = own.text(0, 0).unwrap_or_default().to_owned();
         same = if same > 0 && now == last { same + 1 } else { 1 };
         last = now;
         if gone && same >= SAMPLES {
-            return Ok(server::look(session).await?.own);
+            return Gtids::parse(member.estate.flavour, &last).ok_or_else(|| {
+                ActionError::refused(format!("{} says that it has `{last}`, which cannot be read", member.name()))
+            });
         }
         tokio::time::sleep(SAMPLE_POLL).await;
     }

@@ -197,7 +197,6 @@ mod tests {
             keeps_log: true,
             logs_what_it_applies: true,
             scheduler: false,
-            started: 0,
             strict: true,
             row_format: true,
             durable: true,

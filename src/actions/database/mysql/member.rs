@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::disk::{self, Data, Disk};
 use super::gtid::Gtids;
-use super::live::Link;
+use super::live::{Link, Session};
 use super::programs;
 use super::read_lock::Held;
 use super::server::{self, Server};
@@ -217,24 +217,41 @@ impl Member {
         self.fresh_server().await
     }
 
+    /// When its server began, by its host's clock, in seconds since 1970.
+    pub async fn started(&self) -> Result<u64, ActionError> {
+        self.server().await?;
+        server::started(&*self.link.session().await?).await
+    }
+
+    /// A session of its own and what its server says, opened before an outage where that was done: that it answers shows that it lives.
+    pub async fn apart(&self) -> Result<(Session, Server), ActionError> {
+        while let Some(spare) = self.link.spare().await {
+            if let Ok(server) = server::look(&spare).await {
+                return Ok((spare, server));
+            }
+        }
+        let session = self.link.apart().await?;
+        let server = server::look(&session).await?;
+        Ok((session, server))
+    }
+
     /// Whether the server is seen to take writes, over a session that is known to be this host's; `false` where it is not, or not known.
     pub async fn is_seen_to_write(&self) -> bool {
         let Ok(session) = self.link.session().await else { return false };
         if *self.known.lock().await != Some(session.id()) {
             return false;
         }
-        let asked = session.look(session.words().is_read_only, &[], server::LOOK_MAX).await;
-        // Newer servers know more ways of being read-only than one.
-        asked.is_ok_and(|rows| matches!(rows.text(0, 0), Some("0" | "OFF")))
+        server::is_writable(&session).await.unwrap_or(false)
     }
 
     async fn fresh_server(&self) -> Result<Server, ActionError> {
         let session = self.link.session().await?;
-        let (disk, server) = futures::join!(self.disk(), server::look(&session));
-        let server = server?;
+        let asked = async { Ok((server::look(&session).await?, server::started(&session).await?)) };
+        let (disk, asked) = futures::join!(self.disk(), asked);
+        let (server, started) = asked?;
         // Where the host does not answer nothing can be compared; what is done there needs the host anyway.
         if let Ok(disk) = disk {
-            self.identity(&disk, &server).map_err(ActionError::refused)?;
+            self.identity(&disk, &server, started).map_err(ActionError::refused)?;
             *self.known.lock().await = Some(session.id());
         }
         Ok(server)
@@ -246,17 +263,17 @@ impl Member {
         Seen { disk, server }
     }
 
-    fn identity(&self, disk: &Disk, server: &Server) -> Result<(), String> {
+    fn identity(&self, disk: &Disk, server: &Server, began: u64) -> Result<(), String> {
         let place = format!("{} ({})", self.name(), self.data_dir());
         let Some(running) = disk.running.as_ref().filter(|_| disk.data == Data::Found) else {
             return Err(format!("a server answers at {}, but none runs in {place}", self.name()));
         };
-        let late = server.started.checked_sub(running.started.saturating_sub(2));
+        let late = began.checked_sub(running.started.saturating_sub(2));
         if late.is_none_or(|late| late > START_SLACK_SECONDS) || server.port != self.estate.port {
             return Err(format!(
                 "the server that answers at {} began at {} on port {}, the one in {place} at {}: they are two",
                 self.name(),
-                server.started,
+                began,
                 server.port,
                 running.started
             ));

@@ -20,7 +20,11 @@ const POLL: Duration = Duration::from_millis(5);
 pub async fn shorten(member: &Member, others: &[&Member]) -> Result<Evidence, ActionError> {
     let began = Instant::now();
     // For the detachment, the promotion, and whoever reads the test row back.
-    futures::future::join_all(others.iter().map(|other| other.link.warm(3))).await;
+    futures::future::join_all(others.iter().map(|other| async {
+        other.link.warm(3).await;
+        rows::make_ready(other).await;
+    }))
+    .await;
     let goal = member.server().await?;
     for other in others {
         loop {
@@ -43,8 +47,8 @@ pub async fn shorten(member: &Member, others: &[&Member]) -> Result<Evidence, Ac
 /// Stops receiving, and waits until everything that was received is applied. Whom it followed stays written down, so
 /// that it can be taken back.
 pub async fn detach(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
-    let session = member.link.spare_or_apart().await?;
-    if server::look(&session).await?.leader().is_some() {
+    let (session, server) = member.apart().await?;
+    if server.leader().is_some() {
         session.touch(touch, session.words().stop_receiving, &[], SQL_MAX).await?;
     }
     let applied_ms = drained(member, &session).await?;
@@ -92,40 +96,41 @@ pub async fn promote(
     touch: &Touch,
     context: &RunContext,
 ) -> Result<Evidence, ActionError> {
-    let session = target.link.spare_or_apart().await?;
-    let words = session.words();
     let began = Instant::now();
-    let before = server::look(&session).await?;
+    let (apart, mut term) = futures::join!(target.apart(), rows::next_term(target));
+    let (session, before) = apart?;
+    let words = session.words();
     let mut fork = before.position.clone();
-    if before.read_only {
-        if let Some(leader) = before.leader() {
-            let is_drained = leader.receiving == Receiving::No && before.to_apply() == 0;
-            if !is_drained {
-                session.touch(touch, words.stop_receiving, &[], SQL_MAX).await?;
-                drained(target, &session).await?;
-            }
+    let mut statements = Vec::new();
+    if let Some(leader) = before.leader() {
+        let is_drained = leader.receiving == Receiving::No && before.to_apply() == 0;
+        if before.read_only && !is_drained {
+            session.touch(touch, words.stop_receiving, &[], SQL_MAX).await?;
+            drained(target, &session).await?;
             session.touch(touch, words.stop, &[], SQL_MAX).await?;
-            if !is_drained {
-                fork = server::look(&session).await?.position;
-            }
-            session.touch(touch, words.forget, &[], SQL_MAX).await?;
+            fork = server::look(&session).await?.position;
+            term = rows::next_term(target).await;
+        } else {
+            statements.push(words.stop);
         }
-        for statement in words.writable {
-            session.touch(touch, statement, &[], SQL_MAX).await?;
-        }
-    } else if before.leader().is_some() {
-        session.touch(touch, words.stop, &[], SQL_MAX).await?;
-        session.touch(touch, words.forget, &[], SQL_MAX).await?;
+        statements.push(words.forget);
+    }
+    if before.read_only {
+        statements.extend(words.writable);
+    }
+    // In one round trip, in this order: what fails keeps what follows on it from being done.
+    if !statements.is_empty() {
+        session.touch_in_turn(touch, &statements, SQL_MAX).await?;
     }
     let writable_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let from_site = from.map_or("", |member| member.estate.site.as_str());
     let (starts, receipt, served) = futures::join!(
         target.starts_as_primary(touch),
-        rows::write_receipt(target, touch, &fork, service, from_site, context),
-        async { Ok::<_, ActionError>((events::enable(&session, touch).await?, server::look(&session).await?)) }
+        rows::write_receipt(target, touch, term, &fork, service, from_site, context),
+        async { Ok::<_, ActionError>((events::enable(&session, touch).await?, server::is_writable(&session).await?)) }
     );
-    let ((events, failed), after) = served?;
-    if after.read_only {
+    let ((events, failed), is_writable) = served?;
+    if !is_writable {
         return Err(ActionError::in_doubt(format!("{} was told to take writes, and is read-only", target.name())));
     }
     let term = receipt?;

@@ -29,14 +29,14 @@ const CANARY_OF_NOW: LookSql = LookSql(
     "SELECT CAST(now.term AS CHAR), c.run, CAST(c.at AS CHAR)
      FROM (SELECT coalesce(max(term), 0) AS term FROM switchback.receipt) now LEFT JOIN switchback.canary c ON c.term = now.term",
 );
-const CANARY: LookSql = LookSql("SELECT run, CAST(at AS CHAR) FROM switchback.canary WHERE term = ?");
 const MARKER: LookSql =
     LookSql("SELECT run, CAST(at AS CHAR) FROM switchback.marker WHERE host = ? AND term = ? AND started = ?");
 const RECEIPTS: LookSql = LookSql(
     "SELECT CAST(term AS CHAR), site, run, CAST(at AS CHAR), mode FROM switchback.receipt ORDER BY term DESC LIMIT 10",
 );
 
-const WRITE_CANARY: &str = "REPLACE INTO switchback.canary (term, site, run) VALUES (?, ?, ?)";
+const WRITE_CANARY: &str =
+    "REPLACE INTO switchback.canary (term, site, run) SELECT coalesce(max(term), 0), ?, ? FROM switchback.receipt";
 const WRITE_MARKER: &str = "REPLACE INTO switchback.marker (host, term, started, run) VALUES (?, ?, ?, ?)";
 /// Under a name that is no host's: the row of a host must stay the same at both members.
 const TRY_TO_WRITE: [&str; 2] = [
@@ -75,7 +75,7 @@ pub async fn look(member: &Member, row: Row) -> Result<Option<Evidence>, ActionE
         }
         Row::Marker => {
             let term = term(member).await?.to_string();
-            let started = member.server().await?.started.to_string();
+            let started = member.started().await?.to_string();
             let rows = member.link.look(MARKER, &[member.name(), &term, &started], SQL_MAX).await?;
             let text = |column| rows.text(0, column).map(str::to_owned);
             ("the marker of", Some(term), text(0), text(1))
@@ -102,15 +102,14 @@ pub async fn write(
             leader.name()
         )));
     }
-    let term = term(leader).await?.to_string();
-    let started = match row {
-        Row::WriteTest => String::new(),
-        Row::Marker => seen_at.server().await?.started.to_string(),
+    let (term, started) = match row {
+        Row::WriteTest => (String::new(), String::new()),
+        Row::Marker => (term(leader).await?.to_string(), seen_at.started().await?.to_string()),
     };
     let writing = async {
         match row {
             Row::WriteTest => {
-                let parameters = [term.as_str(), leader.estate.site.as_str(), &context.run];
+                let parameters = [leader.estate.site.as_str(), &context.run];
                 leader.link.touch(touch, WRITE_CANARY, &parameters, SQL_MAX).await
             }
             Row::Marker => {
@@ -124,11 +123,11 @@ pub async fn write(
     written?;
     let reader = reader?;
     loop {
-        let rows = match row {
-            Row::WriteTest => reader.look(CANARY, &[&term], SQL_MAX).await?,
-            Row::Marker => reader.look(MARKER, &[seen_at.name(), &term, &started], SQL_MAX).await?,
+        let (rows, run) = match row {
+            Row::WriteTest => (reader.look(CANARY_OF_NOW, &[], SQL_MAX).await?, 1),
+            Row::Marker => (reader.look(MARKER, &[seen_at.name(), &term, &started], SQL_MAX).await?, 0),
         };
-        if rows.text(0, 0) == Some(context.run.as_str()) {
+        if rows.text(0, run) == Some(context.run.as_str()) {
             let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             let summary =
                 format!("a row written at {} was read at {} after {elapsed_ms} ms", leader.name(), seen_at.name());
@@ -174,19 +173,31 @@ pub async fn lacks_receipt(member: &Member) -> Result<bool, ActionError> {
     Ok(rows.text(0, 1).is_some_and(|site| site != member.estate.site.as_str()))
 }
 
-/// Writes the receipt of a promotion: the next term, and where the log stood.
+/// What a promotion writes, taken apart by the server before users wait for it.
+pub async fn make_ready(member: &Member) {
+    if let Ok(session) = member.link.session().await
+        && has_tables(member).await.is_ok_and(|there| there)
+    {
+        session.make_ready(&[WRITE_RECEIPT, WRITE_CANARY]).await;
+    }
+}
+
+/// The term of the next promotion of a member that has applied all that it received; `None` where it has no tables of ours.
+pub async fn next_term(member: &Member) -> Result<Option<u32>, ActionError> {
+    Ok(if has_tables(member).await? { Some(term(member).await? + 1) } else { None })
+}
+
+/// Writes the receipt of a promotion: its term, and where the log stood. Gives the term, 0 where there is none.
 pub async fn write_receipt(
     member: &Member,
     touch: &Touch,
+    term: Result<Option<u32>, ActionError>,
     position: &str,
     service: &str,
     from_site: &str,
     context: &RunContext,
 ) -> Result<u32, ActionError> {
-    if !has_tables(member).await? {
-        return Ok(0);
-    }
-    let next = term(member).await? + 1;
+    let Some(next) = term? else { return Ok(0) };
     let mode = match context.mode {
         Mode::Planned => "planned",
         Mode::Emergency => "emergency",

@@ -57,8 +57,9 @@ pub async fn look(
 /// A look at a member, and whether nobody at all can write to it. Of one that we hold the server is enough: it has not ended since
 /// its disk was looked at, right before it was frozen. A resume holds nothing, and looks at both.
 async fn seen(member: &Member) -> (Seen, bool) {
-    match freezing::still_held(member).await {
-        Some(disk) => (Seen { disk: Ok(disk), server: member.server().await }, true),
-        None => join(member.look(), freezing::holds_everybody(member)).await,
+    let holds = member.held.lock().await.is_some();
+    if holds && let (Some(disk), server) = join(freezing::still_held(member), member.server()).await {
+        return (Seen { disk: Ok(disk), server }, true);
     }
+    join(member.look(), freezing::holds_everybody(member)).await
 }

@@ -29,8 +29,6 @@ pub struct Server {
     pub logs_what_it_applies: bool,
     /// Whether events are carried out.
     pub scheduler: bool,
-    /// When it began, by its host's clock, in seconds since 1970.
-    pub started: u64,
     pub strict: bool,
     pub row_format: bool,
     /// Every commit is on disk before it is acknowledged: `sync_binlog` and `innodb_flush_log_at_trx_commit` are 1.
@@ -90,29 +88,44 @@ pub async fn look(session: &Session) -> Result<Server, ActionError> {
     read(words, &rows, &following).ok_or_else(|| ActionError::refused("the server did not say who it is"))
 }
 
+/// Whether a server says that it takes writes. Newer ones know more ways of being read-only than one.
+pub async fn is_writable(session: &Session) -> Result<bool, ActionError> {
+    let rows = session.look(session.words().is_read_only, &[], LOOK_MAX).await?;
+    Ok(matches!(rows.text(0, 0), Some("0" | "OFF")))
+}
+
+/// When the server that a session speaks to began, by its host's clock, in seconds since 1970.
+pub async fn started(session: &Session) -> Result<u64, ActionError> {
+    let rows = session.look(session.words().started, &[], LOOK_MAX).await?;
+    whole_seconds(&rows).ok_or_else(|| ActionError::refused("the server did not say how long it has been running"))
+}
+
+/// A server's answer may have a fraction.
+fn whole_seconds(rows: &Rows) -> Option<u64> {
+    rows.text(0, 0)?.split('.').next()?.parse().ok()
+}
+
 fn read(words: &Words, rows: &Rows, following: &Rows) -> Option<Server> {
     let gtids = |text: &str| Gtids::parse(words.flavour, text);
     let text = |column| rows.text(0, column).unwrap_or_default().to_owned();
-    let count = |column| rows.text(0, column)?.split('.').next()?.parse::<u64>().ok();
     let followed: Vec<Followed> = (0..following.count()).map(|row| followed(words, following, row)).collect();
     Some(Server {
         version: text(0),
         number: rows.get(0, 1)?,
         read_only: rows.is(0, 2),
         own: gtids(&text(3))?,
-        position: text(16).replace('\n', ""),
-        data_dir: text(5),
-        port: rows.get(0, 6)?,
-        keeps_log: rows.is(0, 7),
-        logs_what_it_applies: rows.is(0, 8),
-        scheduler: rows.is(0, 9),
-        started: count(10)?,
-        strict: rows.is(0, 11),
-        row_format: rows.text(0, 12) == Some("ROW"),
-        durable: rows.text(0, 13) == Some("1") && rows.text(0, 14) == Some("1"),
-        purged: rows.text(0, 15).and_then(gtids),
-        applied: text(17).replace('\n', ""),
-        numbers_all: rows.is(0, 18),
+        data_dir: text(4),
+        port: rows.get(0, 5)?,
+        keeps_log: rows.is(0, 6),
+        logs_what_it_applies: rows.is(0, 7),
+        scheduler: rows.is(0, 8),
+        strict: rows.is(0, 9),
+        row_format: rows.text(0, 10) == Some("ROW"),
+        durable: rows.text(0, 11) == Some("1") && rows.text(0, 12) == Some("1"),
+        purged: rows.text(0, 13).and_then(gtids),
+        position: text(14).replace('\n', ""),
+        applied: text(15).replace('\n', ""),
+        numbers_all: rows.is(0, 16),
         followed,
     })
 }
@@ -198,11 +211,10 @@ mod tests {
         let executed = format!("{UUID}:1-5");
         let received = format!("{UUID}:1-7");
         let own = |version: &'static str| {
-            let all =
-                [version, "2", "1", &executed, &executed, "/var/lib/mysql/", "3306", "1", "1", "ON", "1795246582"];
+            let all = [version, "2", "1", &executed, "/var/lib/mysql/", "3306", "1", "1", "ON"];
             let rest = ["ON", "ROW", "1", "1", "", &executed, &executed, "ON"];
             let cells: Vec<Option<&str>> = all.into_iter().chain(rest).map(Some).collect();
-            Rows::recorded(&[""; 19], &[&cells])
+            Rows::recorded(&[""; 17], &[&cells])
         };
         let cells = [
             Some("10.0.0.1"),
@@ -231,9 +243,16 @@ mod tests {
                 server.read_only && server.streams() && server.durable && server.row_format && server.numbers_all,
                 "{server:?}"
             );
-            assert_eq!((server.to_apply(), server.started, server.trouble()), (2, 1_795_246_582, None));
+            assert_eq!((server.to_apply(), server.trouble()), (2, None));
             assert_eq!(server.leader().map(|leader| (leader.host.as_str(), leader.port)), Some(("10.0.0.1", 3306)));
         }
+    }
+
+    #[test]
+    fn seconds_are_read_with_and_without_a_fraction() {
+        let said = |text| whole_seconds(&Rows::recorded(&[""], &[&[text]]));
+        assert_eq!(said(Some("1795246582.000000")), Some(1_795_246_582));
+        assert_eq!((said(Some("7")), said(None), said(Some("soon"))), (Some(7), None, None));
     }
 
     #[test]

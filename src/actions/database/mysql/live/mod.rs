@@ -112,10 +112,15 @@ impl Link {
         }
     }
 
+    /// A spare session, where there is one; it may have been lost since it was opened.
+    pub async fn spare(&self) -> Option<Session> {
+        self.slot.lock().await.spare.pop()
+    }
+
     /// A spare session that lives, where there is one; else as [`Self::apart`].
     pub async fn spare_or_apart(&self) -> Result<Session, ActionError> {
         loop {
-            let Some(session) = self.slot.lock().await.spare.pop() else { return self.apart().await };
+            let Some(session) = self.spare().await else { return self.apart().await };
             if session.look(ALIVE, &[], CONNECT_MAX).await.is_ok() {
                 return Ok(session);
             }

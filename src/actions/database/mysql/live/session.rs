@@ -81,6 +81,33 @@ impl Session {
         self.run(sql, parameters, limit, Some(touch)).await
     }
 
+    /// Changes something by several statements in one round trip. The first that fails is the last that is carried out.
+    pub async fn touch_in_turn(
+        &self,
+        touch: &Touch,
+        statements: &[&str],
+        limit_of_each: Duration,
+    ) -> Result<(), ActionError> {
+        let count = u32::try_from(statements.len()).unwrap_or(u32::MAX);
+        self.run_all(&statements.join("; "), &[], limit_of_each.saturating_mul(count), Some(touch)).await.map(drop)
+    }
+
+    /// Has the server take these apart beforehand: what takes parameters costs a round trip more the first time.
+    pub async fn make_ready(&self, statements: &[&str]) {
+        let mut slot = self.conn.lock().await;
+        let Some(mut conn) = slot.take() else { return };
+        let all = async {
+            for statement in statements {
+                conn.prep(*statement).await?;
+            }
+            Ok::<_, Error>(conn)
+        };
+        // What could not be made ready in time is lost as a session, and said by whoever needs it.
+        if let Ok(Ok(conn)) = tokio::time::timeout(CONNECT_MAX, all).await {
+            *slot = Some(conn);
+        }
+    }
+
     /// The first events of one of the server's logs, whose name may not be a parameter.
     pub async fn first_events(&self, log: &str, limit: Duration) -> Result<Rows, ActionError> {
         self.run(&format!("SHOW BINLOG EVENTS IN '{}' LIMIT 4", log.replace('\'', "''")), &[], limit, None).await
