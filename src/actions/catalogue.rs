@@ -1,5 +1,7 @@
 //! Every action there is: what runbooks may say, and the source of `switchback actions`,
 //! `docs/actions.md`, the JSON Schema of runbooks and the order check.
+//!
+//! This file is long because it is one list.
 
 use crate::runbook::signature::ArgumentKind::{Argv, Count, Duration, Look, OneOf, Site, Text};
 use crate::runbook::signature::FactKind::{Accounted, CaughtUp, Detached, Fenced, Following, Led, Promoted};
@@ -110,6 +112,20 @@ pub const CATALOGUE: &[Signature] = &[
         noun: Some(Noun::Database),
         arguments: &[AT],
         effect: Effect::Idempotent,
+        guard: false,
+        undo: Undo::Nothing,
+        needs: &[fact(Promoted, At("at"))],
+        gives: &[],
+        within: "30s",
+    },
+    Signature {
+        name: "database.settle",
+        summary: "ensure that any start of the member that was promoted at this site takes writes, too",
+        done: "the settings that the server reads when it starts say so and are on disk (MariaDB, MySQL); PostgreSQL \
+               keeps that itself",
+        noun: Some(Noun::Database),
+        arguments: &[AT],
+        effect: Effect::Guarded,
         guard: false,
         undo: Undo::Nothing,
         needs: &[fact(Promoted, At("at"))],

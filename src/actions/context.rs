@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::name::{ServiceName, SiteName};
 use crate::engine::action::Evidence;
-use crate::runbook::bound::Mode;
+use crate::runbook::bound::{BoundAction, Mode};
 
 /// The run, as its actions see it.
 #[derive(Debug, Clone)]
@@ -19,6 +19,15 @@ pub struct RunContext {
     pub to: Option<SiteName>,
     pub accepted: Accepted,
     pub memory: Memory,
+    /// Whether a later step of the run settles (`database.settle`) what this action promotes.
+    pub settled_later: bool,
+}
+
+/// Whether one of the actions that follow settles what this one promotes.
+pub fn is_settled_later<'a>(promotion: &BoundAction, mut later: impl Iterator<Item = &'a BoundAction>) -> bool {
+    let acts_on = |action: &BoundAction| (action.item.clone(), action.arguments.get("at").cloned());
+    let promotes = promotion.name == "database.promote";
+    promotes && later.any(|action| action.name == "database.settle" && acts_on(action) == acts_on(promotion))
 }
 
 /// What the operator accepted by name.

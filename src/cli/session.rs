@@ -14,7 +14,7 @@ use super::past::PastRun;
 use super::wire::Workshop;
 use super::{last_seen, order, owner, problems};
 use crate::actions::catalogue::{self, CATALOGUE};
-use crate::actions::context::{Accepted, Memory, RunContext};
+use crate::actions::context::{Accepted, Memory, RunContext, is_settled_later};
 use crate::base::closest::did_you_mean;
 use crate::base::name::{ServiceName, SiteName};
 use crate::base::problem::Problems;
@@ -104,6 +104,7 @@ pub fn bare_context(name: &str) -> RunContext {
         to: None,
         accepted: Accepted::default(),
         memory: Memory::default(),
+        settled_later: false,
     }
 }
 
@@ -183,6 +184,7 @@ async fn prepare_by(
         to: None,
         accepted: accepted(accept)?,
         memory: Memory::default(),
+        settled_later: false,
     };
     if how == Serving::Looked {
         last_seen::recall(common, &estate.name, &context.memory);
@@ -226,10 +228,13 @@ fn make_actions(
         let context = RunContext { from: leg.from, to: leg.to, ..context.clone() };
         phase.groups.iter().flat_map(|group| &group.steps).map(move |step| (step, context.clone()))
     });
+    let mut rest = steps.clone().map(|(step, _)| &step.action);
     steps
         .map(|(step, context)| {
+            rest.next();
+            let settled_later = is_settled_later(&step.action, rest.clone());
             workshop
-                .make(&step.action, &context)
+                .make(&step.action, &RunContext { settled_later, ..context })
                 .map_err(|why| Failure::new(Exit::Invalid, format!("{}: {why}", step.id)).detail(step.place.clone()))
         })
         .collect()
@@ -261,6 +266,7 @@ pub fn prepare_again(common: &Common, past: &PastRun, more: Accepted) -> Result<
         to: past.plan.to.clone(),
         accepted,
         memory: Memory::default(),
+        settled_later: false,
     };
     last_seen::recall(common, &estate.name, &context.memory);
     for (step, record) in past.plan.steps.iter().zip(&past.state.steps) {
@@ -272,7 +278,9 @@ pub fn prepare_again(common: &Common, past: &PastRun, more: Accepted) -> Result<
     let actions = past.plan.steps.iter().enumerate().map(|(index, step)| {
         let leg = past.plan.leg(index);
         let (from, to) = (past.plan.from_of(leg).cloned(), past.plan.to_of(leg).cloned());
-        workshop.make(&step.action, &RunContext { from, to, ..context.clone() }).map_err(|why| {
+        let later = past.plan.steps.iter().skip(index + 1).map(|step| &step.action);
+        let settled_later = is_settled_later(&step.action, later);
+        workshop.make(&step.action, &RunContext { from, to, settled_later, ..context.clone() }).map_err(|why| {
             Failure::new(Exit::PlanStale, format!("{}: {why}; the estate no longer fits this run's plan", step.id))
                 .hint("put the estate back as it was when the run began, then resume")
         })

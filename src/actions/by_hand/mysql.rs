@@ -202,6 +202,7 @@ fn looks(action: &str, server: &Server<'_>, peer: &Server<'_>) -> Vec<Hand> {
             };
             vec![one(peer, "note it, while nobody writes"), one(server, "the same sums")]
         }
+        "settle" => vec![server.sql(said.is_read_only, "`0`; and what a start is to be was written down before it took writes")],
         "tidy" => vec![server.sql(said.status, "nothing is left over of a role change: the one that serves knows nobody to follow")],
         _ => Vec::new(),
     }

@@ -9,6 +9,7 @@ mod awake;
 mod caught_up;
 mod cut_off;
 mod detach;
+mod fell_back;
 mod fence;
 mod follow;
 mod keep_aside;
@@ -20,6 +21,7 @@ pub mod postgres;
 mod prepare;
 mod promote;
 mod ready;
+mod settle;
 pub mod sites;
 pub mod situation;
 pub use situation::two_writers;
@@ -83,6 +85,7 @@ pub fn make(
         "database.arrived" => Box::new(arrived::Arrived(at(arguments)?)),
         "database.detach" => Box::new(detach::Detach(at(arguments)?)),
         "database.promote" => Box::new(promote::Promote(at(arguments)?)),
+        "database.settle" => Box::new(settle::Settle(at(arguments)?)),
         "database.write_test" => Box::new(write_test::WriteTest(at(arguments)?)),
         "database.follow" => {
             let FollowAt { at, by } = serde_json::from_value(arguments).map_err(wrong)?;

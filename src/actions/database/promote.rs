@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::port::Role;
+use super::port::{Role, Settling};
 use super::situation::{ACCEPTED_LOSS, Situation, two_writers};
 use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, Observed, Touch};
 
@@ -10,6 +10,10 @@ use crate::engine::action::{Action, ActionError, Applied, Effect, Evidence, Obse
 pub struct Promote(pub Situation);
 
 impl Promote {
+    fn settling(&self) -> Settling {
+        if self.0.context.settled_later { Settling::Later } else { Settling::AtOnce }
+    }
+
     /// Whoever is asked whether to go on is told what goes with it, also before the fence stands.
     fn with_loss(&self, blocked: Observed, evidence: &Evidence) -> Observed {
         match (blocked, evidence.text(ACCEPTED_LOSS)) {
@@ -45,7 +49,7 @@ impl Action for Promote {
                             return Ok(Observed::Blocked { until: None, reason, evidence: Evidence::default() });
                         }
                     }
-                    return Ok(match database.promotion_rest(at).await? {
+                    return Ok(match database.promotion_rest(at, self.settling()).await? {
                         None => Observed::Satisfied(Evidence::new(standing.summary)),
                         Some(rest) => {
                             Observed::Pending(Evidence::new(format!("{}, but {rest} → finished", standing.summary)))
@@ -81,7 +85,7 @@ impl Action for Promote {
     fn apply<'a>(&'a self, touch: &'a Touch) -> BoxFuture<'a, Result<Applied, ActionError>> {
         Box::pin(async move {
             let from = self.0.came_from();
-            self.0.database.promote(touch, from.as_ref(), &self.0.at).await.map(Applied::Proven)
+            self.0.database.promote(touch, from.as_ref(), &self.0.at, self.settling()).await.map(Applied::Proven)
         })
     }
 }

@@ -25,6 +25,7 @@ fn context(mode: Mode) -> RunContext {
         to: Some(site("nuremberg")),
         accepted: Accepted::default(),
         memory: Memory::default(),
+        settled_later: false,
     }
 }
 

@@ -22,6 +22,7 @@ impl Bench {
             to: None,
             accepted: Accepted::default(),
             memory: Memory::default(),
+            settled_later: false,
         };
         let serde_json::Value::Object(arguments) = arguments else { panic!("a map") };
         let bound = BoundAction { name: name.to_owned(), item: Some((Noun::Host, "a-db".to_owned())), arguments };

@@ -99,6 +99,7 @@ fn check(estate: &Estate, memory: &Memory, arguments: serde_json::Value) -> Resu
         to: None,
         accepted: Accepted::default(),
         memory: memory.clone(),
+        settled_later: false,
     };
     let serde_json::Value::Object(arguments) = arguments else { panic!("a map") };
     let item = Some((Noun::Web, "shop-web".to_owned()));

@@ -2,8 +2,8 @@
 
 use futures::future::BoxFuture;
 use switchback::actions::database::port::{
-    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Part, Role, Row, Same, Severity, Standing,
-    Table, Way,
+    Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Part, Role, Row, Same, Settled, Settling,
+    Severity, Standing, Table, Way,
 };
 use switchback::base::name::SiteName;
 use switchback::engine::action::{ActionError, Evidence, Touch};
@@ -185,7 +185,21 @@ impl Eyes for SimDatabase {
         let at = index(site);
         Box::pin(self.0.call("doubt_that_it_followed", at, move |world| {
             let member = &world.members[at];
-            Ok((!(member.recovery && member.signal)).then(|| "it was promoted".to_owned()))
+            let followed = member.recovery && member.signal && !member.forgot;
+            Ok((!followed).then(|| "it was promoted".to_owned()))
+        }))
+    }
+    fn settled<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Settled> {
+        let at = index(site);
+        Box::pin(self.0.call("settled", at, move |world| {
+            let member = &world.members[at];
+            let evidence = Evidence::new(format!("starts in recovery: {}", member.signal));
+            Ok(match (world.is_writable(at), member.signal) {
+                (true, false) => Settled::Yes(evidence),
+                (true, true) => Settled::Not(evidence),
+                (false, _) if member.running && member.forgot => Settled::FellBack(evidence),
+                (false, _) => Settled::NotPromoted(evidence),
+            })
         }))
     }
     fn leftovers(&self) -> Answer<'_, Vec<String>> {
@@ -233,21 +247,46 @@ impl Hands for SimDatabase {
     fn attach<'a>(&'a self, _touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Done<'a> {
         let (at, leader) = (index(site), index(leader));
         Box::pin(self.0.call("attach", at, move |world| {
+            if world.members[at].forgot {
+                return Err(ActionError::refused("it does not know whom it followed"));
+            }
             world.members[at].follows = Some(leader);
             Ok(Evidence::new("follows again"))
         }))
     }
-    fn promote<'a>(&'a self, _touch: &'a Touch, _from: Option<&'a SiteName>, to: &'a SiteName) -> Done<'a> {
+    /// As MariaDB's: what a start comes up as is not part of taking writes.
+    fn promote<'a>(
+        &'a self,
+        _touch: &'a Touch,
+        _from: Option<&'a SiteName>,
+        to: &'a SiteName,
+        settling: Settling,
+    ) -> Done<'a> {
         let at = index(to);
         Box::pin(self.0.call("promote", at, move |world| {
             let member = &mut world.members[at];
             if !member.running || !member.recovery {
                 return Err(ActionError::refused("it is not in recovery"));
             }
-            (member.recovery, member.signal, member.follows) = (false, false, None);
+            // What fell back has been promoted before.
+            let promoted_before = member.forgot;
+            (member.recovery, member.follows, member.forgot) = (false, None, true);
+            member.signal = settling == Settling::Later;
             member.timeline += 1;
-            world.promotions += 1;
+            if !promoted_before {
+                world.promotions += 1;
+            }
             Ok(Evidence::new("promoted"))
+        }))
+    }
+    fn settle<'a>(&'a self, _touch: &'a Touch, site: &'a SiteName) -> Done<'a> {
+        let at = index(site);
+        Box::pin(self.0.call("settle", at, move |world| {
+            if !world.is_writable(at) {
+                return Err(ActionError::transient("it takes no writes"));
+            }
+            world.members[at].signal = false;
+            Ok(Evidence::new("settled"))
         }))
     }
     fn write_row<'a>(&'a self, _touch: &'a Touch, leader: &'a SiteName, seen_at: &'a SiteName, row: Row) -> Done<'a> {
@@ -286,7 +325,7 @@ impl Hands for SimDatabase {
             }
             let member = &mut world.members[at];
             (member.running, member.recovery, member.signal, member.clean) = (true, true, true, false);
-            member.follows = Some(leader);
+            (member.follows, member.forgot) = (Some(leader), false);
             world.replicate(at, usize::MAX);
             if world.streams(at) {
                 Ok(Evidence::new("streams"))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use switchback::actions::catalogue;
-use switchback::actions::context::{Accepted, Memory, RunContext};
+use switchback::actions::context::{Accepted, Memory, RunContext, is_settled_later};
 use switchback::actions::database::{self, port::Database};
 use switchback::base::name::{ServiceName, SiteName};
 use switchback::base::quantity::Span;
@@ -28,6 +28,7 @@ const FAILOVER: &[Row] = &[
     ("detach.1", Some(1), "database.detach", "to"),
     ("promote.1", Some(1), "database.promote", "to"),
     ("test.1", Some(1), "database.write_test", "to"),
+    ("settle.1", Some(1), "database.settle", "to"),
     ("protect", None, "database.follow", "from"),
     ("marker", None, "database.marker_seen", "from"),
 ];
@@ -54,6 +55,7 @@ const EMERGENCY: &[Row] = &[
     ("detach.1", Some(1), "database.detach", "to"),
     ("promote.1", Some(1), "database.promote", "to"),
     ("test.1", Some(1), "database.write_test", "to"),
+    ("settle.1", Some(1), "database.settle", "to"),
     ("siblings", None, "database.siblings_follow", "to"),
 ];
 
@@ -113,6 +115,7 @@ pub fn maker(order: Order, from: &str, to: &str) -> Maker {
         to: Some(site(to)),
         accepted,
         memory: Memory::default(),
+        settled_later: false,
     };
     let phases = rows.iter().map(|(phase, wave, action, at)| {
         let at = if *at == "to" { to } else { from };
@@ -196,9 +199,12 @@ impl Maker {
     /// The plan's actions on this world.
     pub fn actions(&self, world: &Shared) -> Vec<Box<dyn Action>> {
         let database: Arc<dyn Database> = Arc::new(SimDatabase(world.clone()));
-        let make = |step: &switchback::engine::plan::PlanStep| {
-            database::make(&step.action, &orders(), Arc::clone(&database), &self.context).expect("it can be made")
+        let steps = &self.plan.steps;
+        let make = |(index, step): (usize, &switchback::engine::plan::PlanStep)| {
+            let settled_later = is_settled_later(&step.action, steps[index + 1..].iter().map(|step| &step.action));
+            let context = RunContext { settled_later, ..self.context.clone() };
+            database::make(&step.action, &orders(), Arc::clone(&database), &context).expect("it can be made")
         };
-        self.plan.steps.iter().map(make).collect()
+        steps.iter().enumerate().map(make).collect()
     }
 }

@@ -40,6 +40,11 @@ fn judge(world: &Shared, planned: bool, story: &str) {
     }
 }
 
+/// Whether a start of the new primary takes writes, as it does.
+fn is_settled(world: &Shared) -> bool {
+    !world.world().members[1].signal
+}
+
 fn serves(world: &Shared) -> Option<usize> {
     let world = world.world();
     (0..2).find(|at| world.is_writable(*at))
@@ -61,8 +66,8 @@ async fn two_deaths(order: Order) {
                     let world = Shared::new(World::new(vec![(first, one), (second, two)]));
                     let ended = to_the_end(&maker, &world, None).await;
                     judge(&world, true, &story);
-                    let end = (ended.verdict, serves(&world));
-                    assert_eq!(end, (Verdict::Done, Some(1)), "{story}\n{}", world.world().story.join("\n"));
+                    let end = (ended.verdict, serves(&world), is_settled(&world));
+                    assert_eq!(end, (Verdict::Done, Some(1), true), "{story}\n{}", world.world().story.join("\n"));
                 }
             }
         }
@@ -72,6 +77,31 @@ async fn two_deaths(order: Order) {
 #[tokio::test(start_paused = true)]
 async fn a_planned_failover_survives_two_deaths_at_any_calls() {
     two_deaths(Order::Failover).await;
+}
+
+/// Between its promotion and the step that settles it a start of the new primary is read-only again; it takes writes all the same.
+#[tokio::test(start_paused = true)]
+async fn a_new_primary_that_is_killed_and_started_before_it_is_settled_takes_writes_again() {
+    let maker = maker(Order::Failover, "dallas", "nuremberg");
+    let calm = Shared::new(World::new(Vec::new()));
+    to_the_end(&maker, &calm, None).await;
+    let calls: Vec<String> = calm.world().story.clone();
+    let call = |name: &str| calls.iter().position(|line| line.contains(name)).expect("it is called");
+    let mut fell_back = 0;
+    for at in call(" promote nuremberg") + 1..=call(" settle nuremberg") {
+        for death in [None, Some(Mishap::DieBefore), Some(Mishap::DieAfter)] {
+            let mishaps = [(at, Some(Mishap::Killed)), (at + 1, Some(Mishap::Started)), (at + 2, death)];
+            let mishaps = mishaps.into_iter().filter_map(|(at, mishap)| Some((at, mishap?))).collect();
+            let world = Shared::new(World::new(mishaps));
+            let ended = to_the_end(&maker, &world, None).await;
+            let story = format!("killed at {at}, {death:?}");
+            judge(&world, true, &story);
+            let end = (ended.verdict, serves(&world), is_settled(&world));
+            assert_eq!(end, (Verdict::Done, Some(1), true), "{story}\n{}", world.world().story.join("\n"));
+            fell_back += world.world().story.iter().filter(|line| line.contains(" promote nuremberg")).count() - 1;
+        }
+    }
+    assert!(fell_back > 10, "it was promoted again {fell_back} times");
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,6 +32,8 @@ pub struct Member {
     /// Running in recovery, or was when it stopped.
     pub recovery: bool,
     pub follows: Option<At>,
+    /// It was promoted, and knows nobody to follow since.
+    pub forgot: bool,
     pub timeline: u32,
     pub log: Vec<Entry>,
     pub kept: bool,
@@ -127,6 +129,7 @@ impl World {
             signal: false,
             recovery: false,
             follows: None,
+            forgot: false,
             timeline: 1,
             log: log.clone(),
             kept: false,
@@ -209,7 +212,7 @@ impl World {
             return;
         }
         self.story.push("    somebody promotes nuremberg by hand".to_owned());
-        (self.members[1].recovery, self.members[1].follows) = (false, None);
+        (self.members[1].recovery, self.members[1].follows, self.members[1].forgot) = (false, None, true);
         self.members[1].timeline += 1;
         self.was_promoted_by_hand = true;
     }

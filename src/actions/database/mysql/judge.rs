@@ -116,6 +116,17 @@ pub fn fence(member: &Member, seen: &Seen, held: bool) -> Result<Option<Fence>, 
     }
 }
 
+/// Why a server may have been promoted; `None` for one that knows whom it follows, or followed, and takes no writes. A
+/// promotion makes it forget that in the same breath, and until it is settled a start is read-only again.
+pub fn may_have_been_promoted(server: &Server) -> Option<String> {
+    let standing = of_server(server);
+    if standing.role != Role::Standby {
+        return Some(standing.summary);
+    }
+    let forgot = server.leader().is_none();
+    forgot.then(|| format!("{}; it does not know whom it followed, as one that was promoted", standing.summary))
+}
+
 fn of_running(name: &str, rank: Rank, server: &Server, disk: &Disk, held: bool) -> Fence {
     if !server.read_only {
         let sentence = format!("{name} takes writes at {} → read-only, also after a restart", server.position);
@@ -205,6 +216,15 @@ mod tests {
             numbers_all: true,
             followed: vec![followed],
         }
+    }
+
+    #[test]
+    fn a_read_only_server_that_forgot_whom_it_followed_may_have_been_promoted() {
+        let mut server = replica(Receiving::No, false);
+        assert_eq!(may_have_been_promoted(&server), None, "it was detached");
+        server.followed.clear();
+        assert!(may_have_been_promoted(&server).is_some_and(|why| why.contains("as one that was promoted")));
+        assert!(may_have_been_promoted(&Server { read_only: false, ..replica(Receiving::Yes, true) }).is_some());
     }
 
     #[test]

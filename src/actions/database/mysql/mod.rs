@@ -45,7 +45,7 @@ use crate::actions::context::RunContext;
 use crate::actions::database::lock::MemberLock;
 use crate::actions::database::port::{
     Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Kin, Need, Part, Receipt, Role, Row, Scene,
-    Standing, Table, Upkeep, Way,
+    Settled, Settling, Standing, Table, Upkeep, Way,
 };
 use crate::actions::database::together::Together;
 use crate::actions::ssh::Hosts;
@@ -167,8 +167,23 @@ impl Eyes<HostName> for Cluster {
     fn has_row<'a>(&'a self, host: &'a HostName, row: Row) -> Answer<'a, Option<Evidence>> {
         Box::pin(async move { rows::look(self.member(host)?, row).await })
     }
-    fn promotion_rest<'a>(&'a self, host: &'a HostName) -> Answer<'a, Option<String>> {
-        Box::pin(async move { promotion::rest(self.member(host)?).await })
+    fn promotion_rest<'a>(&'a self, host: &'a HostName, settling: Settling) -> Answer<'a, Option<String>> {
+        Box::pin(async move { promotion::rest(self.member(host)?, settling).await })
+    }
+    fn doubt_that_it_followed<'a>(&'a self, host: &'a HostName) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let member = self.member(host)?;
+            Ok(match member.server().await {
+                Ok(server) => judge::may_have_been_promoted(&server),
+                Err(_) => {
+                    let standing = self.stands(host).await?;
+                    (standing.role != Role::Standby).then_some(standing.summary)
+                }
+            })
+        })
+    }
+    fn settled<'a>(&'a self, host: &'a HostName) -> Answer<'a, Settled> {
+        Box::pin(async move { promotion::settled(self.member(host)?, &self.context).await })
     }
     fn leftovers(&self) -> Answer<'_, Vec<String>> {
         // Slots and the like are unknown here: a replica leaves nothing behind at whom it followed.
@@ -210,11 +225,20 @@ impl Hands<HostName> for Cluster {
     fn attach<'a>(&'a self, touch: &'a Touch, host: &'a HostName, leader: &'a HostName) -> Answer<'a, Evidence> {
         Box::pin(async move { promotion::attach(self.member(host)?, self.member(leader)?, touch).await })
     }
-    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a HostName>, to: &'a HostName) -> Answer<'a, Evidence> {
+    fn promote<'a>(
+        &'a self,
+        touch: &'a Touch,
+        from: Option<&'a HostName>,
+        to: &'a HostName,
+        settling: Settling,
+    ) -> Answer<'a, Evidence> {
         Box::pin(async move {
             let from = from.map(|host| self.member(host)).transpose()?;
-            promotion::promote(self.member(to)?, from, self.service.as_str(), touch, &self.context).await
+            promotion::promote((self.member(to)?, from), self.service.as_str(), settling, touch, &self.context).await
         })
+    }
+    fn settle<'a>(&'a self, touch: &'a Touch, host: &'a HostName) -> Answer<'a, Evidence> {
+        Box::pin(async move { promotion::settle(self.member(host)?, touch).await })
     }
     fn write_row<'a>(
         &'a self,

@@ -7,6 +7,7 @@ use super::member::Member;
 use super::server::{self, Receiving};
 use super::{events, rows};
 use crate::actions::context::RunContext;
+use crate::actions::database::port::{Settled, Settling};
 use crate::engine::action::{ActionError, Evidence, Touch};
 
 const SQL_MAX: Duration = Duration::from_secs(10);
@@ -15,6 +16,7 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(240);
 /// How long what was received may take to be applied.
 const APPLY_MAX: Duration = Duration::from_secs(600);
 const POLL: Duration = Duration::from_millis(5);
+const NOT_READ: &str = "NOTE: a restart would come up read-only, for the server does not read our settings";
 
 /// Nothing has to be flushed here; what shortens the outage is that the other side is not behind when it begins.
 pub async fn shorten(member: &Member, others: &[&Member]) -> Result<Evidence, ActionError> {
@@ -90,9 +92,9 @@ pub async fn attach(member: &Member, leader: &Member, touch: &Touch) -> Result<E
 
 /// Promotes. The caller has seen the fence and the arrival a moment ago.
 pub async fn promote(
-    target: &Member,
-    from: Option<&Member>,
+    (target, from): (&Member, Option<&Member>),
     service: &str,
+    settling: Settling,
     touch: &Touch,
     context: &RunContext,
 ) -> Result<Evidence, ActionError> {
@@ -125,7 +127,7 @@ pub async fn promote(
     let writable_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let from_site = from.map_or("", |member| member.estate.site.as_str());
     let (starts, receipt, served) = futures::join!(
-        target.starts_as_primary(touch),
+        async { if settling == Settling::AtOnce { target.starts_as_primary(touch).await } else { Ok(false) } },
         rows::write_receipt(target, touch, term, &fork, service, from_site, context),
         async { Ok::<_, ActionError>((events::enable(&session, touch).await?, server::is_writable(&session).await?)) }
     );
@@ -140,15 +142,47 @@ pub async fn promote(
         summary = format!("{summary}; {} of {events} events are enabled", events - failed.len());
     }
     if starts_read_only {
-        summary =
-            format!("{summary}; NOTE: a restart would come up read-only, for the server does not read our settings");
+        summary = format!("{summary}; {NOT_READ}");
     }
     let evidence = Evidence::new(summary).with("fork", fork).with("term", term).with("writable_ms", writable_ms);
     Ok(if failed.is_empty() { evidence } else { evidence.with("events_failed", failed) })
 }
 
+/// Whether any start of a member that was promoted takes writes, as it does now.
+pub async fn settled(member: &Member, context: &RunContext) -> Result<Settled, ActionError> {
+    let (server, disk) = futures::join!(member.server(), member.disk());
+    let (server, name) = (server?, member.name());
+    if server.read_only {
+        let promoted = server.leader().is_none() && rows::was_promoted_by(member, &context.run).await?;
+        return Ok(if promoted {
+            Settled::FellBack(Evidence::new(format!("{name} was promoted by this run, and started read-only since")))
+        } else {
+            Settled::NotPromoted(Evidence::new(format!("{name} is read-only")))
+        });
+    }
+    let disk = disk?;
+    Ok(match (disk.role.as_deref(), disk.starts_read_only) {
+        (Some("primary"), false) => Settled::Yes(Evidence::new(format!("any start of {name} takes writes"))),
+        (Some("primary"), true) => Settled::Yes(Evidence::new(format!("{name} takes writes; {NOT_READ}"))),
+        (_, true) => Settled::Not(Evidence::new(format!("a start of {name} would be read-only → takes writes"))),
+        (_, false) => Settled::Not(Evidence::new(format!("what a start of {name} is to be is not written down → is"))),
+    })
+}
+
+/// Writes down that any start of a member takes writes.
+pub async fn settle(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
+    // What starts read-only must have taken no writes from the moment on in which that is written down; and the other way round.
+    if !server::is_writable(&*member.link.session().await?).await? {
+        return Err(ActionError::transient(format!("{} does not take writes any more", member.name())));
+    }
+    let starts_read_only = member.starts_as_primary(touch).await?;
+    let summary = format!("any start of {} takes writes", member.name());
+    let summary = if starts_read_only { format!("{} takes writes; {NOT_READ}", member.name()) } else { summary };
+    Ok(Evidence::new(summary))
+}
+
 /// What a promotion that was cut off has left undone; `None` when nothing.
-pub async fn rest(member: &Member) -> Result<Option<String>, ActionError> {
+pub async fn rest(member: &Member, settling: Settling) -> Result<Option<String>, ActionError> {
     let (server, disk) = futures::join!(member.server(), member.disk());
     if server?.leader().is_some() {
         return Ok(Some("it is still told whom to follow".to_owned()));
@@ -156,7 +190,8 @@ pub async fn rest(member: &Member) -> Result<Option<String>, ActionError> {
     if rows::lacks_receipt(member).await? {
         return Ok(Some("its receipt is missing".to_owned()));
     }
-    if disk.is_ok_and(|disk| disk.starts_read_only && disk.role.is_some_and(|role| role != "primary")) {
+    let unsettled = disk.is_ok_and(|disk| disk.starts_read_only && disk.role.is_some_and(|role| role != "primary"));
+    if unsettled && settling == Settling::AtOnce {
         return Ok(Some("a restart would come up read-only".to_owned()));
     }
     let session = member.link.session().await?;

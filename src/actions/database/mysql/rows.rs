@@ -173,6 +173,12 @@ pub async fn lacks_receipt(member: &Member) -> Result<bool, ActionError> {
     Ok(rows.text(0, 1).is_some_and(|site| site != member.estate.site.as_str()))
 }
 
+/// Whether the newest receipt is of a promotion of this member by this run.
+pub async fn was_promoted_by(member: &Member, run: &str) -> Result<bool, ActionError> {
+    let newest = receipts(member).await?.into_iter().next();
+    Ok(newest.is_some_and(|receipt| receipt.run == run && receipt.site == member.estate.site.as_str()))
+}
+
 /// What a promotion writes, taken apart by the server before users wait for it.
 pub async fn make_ready(member: &Member) {
     if let Ok(session) = member.link.session().await

@@ -48,7 +48,7 @@ use crate::actions::context::RunContext;
 use crate::actions::database::lock::MemberLock;
 use crate::actions::database::port::{
     Account, Answer, Arrival, By, Eyes, Fence, Finding, Hands, Keepsake, Kin, Need, Part, Receipt, Role, Row, Scene,
-    Standing, Table, Upkeep, Way,
+    Settling, Standing, Table, Upkeep, Way,
 };
 use crate::actions::database::together::Together;
 use crate::actions::ssh::Hosts;
@@ -167,7 +167,7 @@ impl Eyes<HostName> for Cluster {
     fn has_row<'a>(&'a self, host: &'a HostName, row: Row) -> Answer<'a, Option<Evidence>> {
         Box::pin(async move { rows::look(self.member(host)?, row).await })
     }
-    fn promotion_rest<'a>(&'a self, host: &'a HostName) -> Answer<'a, Option<String>> {
+    fn promotion_rest<'a>(&'a self, host: &'a HostName, _settling: Settling) -> Answer<'a, Option<String>> {
         Box::pin(async move {
             let lacks = rows::lacks_receipt(self.member(host)?).await?;
             Ok(lacks.then(|| "its receipt, and perhaps the others' slots, are missing".to_owned()))
@@ -223,7 +223,14 @@ impl Hands<HostName> for Cluster {
     fn attach<'a>(&'a self, touch: &'a Touch, host: &'a HostName, leader: &'a HostName) -> Answer<'a, Evidence> {
         Box::pin(async move { promotion::attach(self.member(host)?, self.member(leader)?, touch).await })
     }
-    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a HostName>, to: &'a HostName) -> Answer<'a, Evidence> {
+    fn promote<'a>(
+        &'a self,
+        touch: &'a Touch,
+        from: Option<&'a HostName>,
+        to: &'a HostName,
+        // The server itself takes the standby's signal away for good before it takes a write.
+        _settling: Settling,
+    ) -> Answer<'a, Evidence> {
         Box::pin(async move {
             let from = from.map(|host| self.member(host)).transpose()?;
             let others: Vec<&Member> = self.members.iter().filter(|member| &member.estate.host != to).collect();

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::actions::context::{Accepted, Memory};
-use crate::actions::database::port::{Role, Severity};
+use crate::actions::database::port::{Role, Settling, Severity};
 use crate::base::name::SiteName;
 
 /// Runs the lab's own command; its failure fails the test.
@@ -45,6 +45,7 @@ fn cluster(mode: Mode) -> Arc<Cluster> {
         to: SiteName::new("nuremberg").ok(),
         accepted: Accepted::default(),
         memory: Memory::default(),
+        settled_later: false,
     };
     let service = ServiceName::new("orders").expect("a name");
     Cluster::new(&estate, &service, &Hosts::new(&estate), &context).expect("a cluster")
@@ -78,7 +79,7 @@ async fn switch(cluster: &Cluster, from: &HostName, to: &HostName) {
         }
     }
     took("detach", &cluster.detach(&touch, to).await.expect("detached"));
-    took("promote", &cluster.promote(&touch, Some(from), to).await.expect("promoted"));
+    took("promote", &cluster.promote(&touch, Some(from), to, Settling::AtOnce).await.expect("promoted"));
     took("write test", &cluster.write_row(&touch, to, to, Row::WriteTest).await.expect("written"));
     let way = cluster.way_to_follow(from, to, By::Cheapest).await.expect("a way");
     assert!(matches!(&way, Way::Follow(_)), "{way:?}");
@@ -223,7 +224,7 @@ async fn a_killed_primary_is_quarantined_counted_and_rewound() {
     let after = ended(&cluster, &a, &b).await;
     let Arrival::Lost { evidence, .. } = &after else { panic!("{after:?}") };
     assert_eq!(evidence.number("lost_transactions"), Some(3), "{after:?}");
-    println!("{}", cluster.promote(&touch, Some(&a), &b).await.expect("promoted").summary);
+    println!("{}", cluster.promote(&touch, Some(&a), &b, Settling::AtOnce).await.expect("promoted").summary);
     sell("b-db", 2);
     match cluster.keepsake(&a, &b, "before rejoin").await.expect("a look") {
         Keepsake::ToKeep(evidence) => println!("{}", evidence.summary),
@@ -391,15 +392,15 @@ fn copying() -> String {
 async fn a_promotion_that_was_cut_off_is_finished() {
     let cluster = fresh(Mode::Planned).await;
     let (a, b, touch) = (host("a-db"), host("b-db"), Touch::for_test());
-    assert_eq!(cluster.promotion_rest(&a).await, Ok(None));
+    assert_eq!(cluster.promotion_rest(&a, Settling::AtOnce).await, Ok(None));
     assert!(matches!(cluster.fence(&touch, &a, Mode::Planned).await, Ok(Fence::Proven(_))));
     while !matches!(ended(&cluster, &a, &b).await, Arrival::All(_)) {}
     cluster.detach(&touch, &b).await.expect("detached");
     lab(&["psql", "b-db", "-XAtqc", "select pg_promote()"]);
-    let rest = cluster.promotion_rest(&b).await.expect("a look");
+    let rest = cluster.promotion_rest(&b, Settling::AtOnce).await.expect("a look");
     assert!(rest.is_some());
-    println!("{}", cluster.promote(&touch, Some(&a), &b).await.expect("finished").summary);
-    assert_eq!(cluster.promotion_rest(&b).await, Ok(None));
+    println!("{}", cluster.promote(&touch, Some(&a), &b, Settling::AtOnce).await.expect("finished").summary);
+    assert_eq!(cluster.promotion_rest(&b, Settling::AtOnce).await, Ok(None));
     assert_eq!(lab(&["psql", "b-db", "-XAtqc", "select slot_name from pg_replication_slots"]), "switchback_a_db");
 }
 

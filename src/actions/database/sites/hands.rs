@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use super::{Sites, merge};
-use crate::actions::database::port::{Account, Answer, Fence, Hands, Keepsake, Row, Way};
+use crate::actions::database::port::{Account, Answer, Fence, Hands, Keepsake, Row, Settling, Way};
 use crate::base::name::{HostName, SiteName};
 use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::runbook::bound::Mode;
@@ -87,15 +87,24 @@ impl Hands for Sites {
     fn attach<'a>(&'a self, touch: &'a Touch, site: &'a SiteName, leader: &'a SiteName) -> Answer<'a, Evidence> {
         Box::pin(async move { self.kin.attach(touch, self.leading(site).await?, self.led(leader).await?).await })
     }
-    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a SiteName>, to: &'a SiteName) -> Answer<'a, Evidence> {
+    fn promote<'a>(
+        &'a self,
+        touch: &'a Touch,
+        from: Option<&'a SiteName>,
+        to: &'a SiteName,
+        settling: Settling,
+    ) -> Answer<'a, Evidence> {
         Box::pin(async move {
             let from = match from {
                 // Who led there is for the receipt; a site that is lost may not tell.
                 Some(site) => self.led(site).await.ok().or(self.hosts(site)?.first()),
                 None => None,
             };
-            self.kin.promote(touch, from, self.leading(to).await?).await
+            self.kin.promote(touch, from, self.leading(to).await?, settling).await
         })
+    }
+    fn settle<'a>(&'a self, touch: &'a Touch, site: &'a SiteName) -> Answer<'a, Evidence> {
+        Box::pin(async move { self.kin.settle(touch, self.leading(site).await?).await })
     }
     fn write_row<'a>(
         &'a self,

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, join_all};
 
 use super::port::{
-    Account, Answer, Arrival, By, Eyes, Fence, Finding, Keepsake, Kin, Need, Part, Receipt, Role, Row, Scene, Severity,
-    Standing, Table, Upkeep, Way,
+    Account, Answer, Arrival, By, Eyes, Fence, Finding, Keepsake, Kin, Need, Part, Receipt, Role, Row, Scene, Settled,
+    Settling, Severity, Standing, Table, Upkeep, Way,
 };
 use crate::actions::context::RunContext;
 use crate::actions::database::lock::MemberLock;
@@ -296,8 +296,11 @@ impl Eyes for Sites {
             Ok(rows.map(merge::evidences))
         })
     }
-    fn promotion_rest<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
-        Box::pin(async move { self.kin.promotion_rest(self.leading(site).await?).await })
+    fn promotion_rest<'a>(&'a self, site: &'a SiteName, settling: Settling) -> Answer<'a, Option<String>> {
+        Box::pin(async move { self.kin.promotion_rest(self.leading(site).await?, settling).await })
+    }
+    fn settled<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Settled> {
+        Box::pin(async move { self.kin.settled(self.leading(site).await?).await })
     }
     fn doubt_that_it_followed<'a>(&'a self, site: &'a SiteName) -> Answer<'a, Option<String>> {
         Box::pin(async move {

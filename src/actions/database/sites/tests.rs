@@ -7,7 +7,7 @@ use super::*;
 use crate::actions::context::{Accepted, Memory};
 use crate::actions::database::fence::Fencing;
 use crate::actions::database::follow::{Follow, Who};
-use crate::actions::database::port::Hands;
+use crate::actions::database::port::{Hands, Settling};
 use crate::actions::database::promote::Promote;
 use crate::actions::database::situation::Situation;
 use crate::engine::action::{Action, Applied, Observed};
@@ -121,7 +121,13 @@ impl Hands<HostName> for Fake {
     fn attach<'a>(&'a self, _: &'a Touch, at: &'a HostName, leader: &'a HostName) -> Answer<'a, Evidence> {
         self.called(format!("attach {at} {leader}"))
     }
-    fn promote<'a>(&'a self, _: &'a Touch, from: Option<&'a HostName>, to: &'a HostName) -> Answer<'a, Evidence> {
+    fn promote<'a>(
+        &'a self,
+        _: &'a Touch,
+        from: Option<&'a HostName>,
+        to: &'a HostName,
+        _: Settling,
+    ) -> Answer<'a, Evidence> {
         self.called(format!("promote {to} after {}", from.map_or("nobody", HostName::as_str)))
     }
     fn write_row<'a>(&'a self, _: &'a Touch, at: &'a HostName, seen: &'a HostName, _: Row) -> Answer<'a, Evidence> {
@@ -220,6 +226,7 @@ fn world(mode: Mode, accepted: &[&str]) -> (Arc<Fake>, Arc<Sites>, RunContext) {
         to: Some(site("b")),
         accepted: Accepted { unfenced, ..Accepted::default() },
         memory: Memory::default(),
+        settled_later: false,
     };
     let members = ["a1", "a2", "b1", "b2"].map(|name| (site(&name[..1]), host(name)));
     let service = ServiceName::new("wiki").expect("a name");

@@ -3,14 +3,21 @@
 //! Verbs of the domain, not SQL: an adapter decides how *fenced* is proven for its kind, the actions decide
 //! what follows from it. Look verbs change nothing; touch verbs take a [`Touch`].
 
+mod found;
+
 use std::fmt;
 
 use futures::future::BoxFuture;
 
-use super::lock::MemberLock;
+use crate::actions::database::lock::MemberLock;
 use crate::base::name::{HostName, SiteName};
 use crate::engine::action::{ActionError, Evidence, Touch};
 use crate::runbook::bound::Mode;
+
+pub use found::{
+    Account, Arrival, By, Fence, Finding, Keepsake, Need, Part, Receipt, Role, Row, Same, Scene, Settled, Settling,
+    Severity, Standing, Table, Way,
+};
 
 /// What a port's verbs give.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, ActionError>>;
@@ -21,7 +28,7 @@ impl Place for SiteName {}
 impl Place for HostName {}
 
 /// One service's database. To the actions a site is one member: the one that leads there, with its siblings behind it
-/// ([`Sites`](super::sites::Sites)). An adapter knows servers, by host, and nothing of who stands beside whom.
+/// ([`Sites`](crate::actions::database::sites::Sites)). An adapter knows servers, by host, and nothing of who stands beside whom.
 pub trait Database<P: Place = SiteName>: Eyes<P> + Hands<P> {}
 impl<P: Place, T: Eyes<P> + Hands<P>> Database<P> for T {}
 
@@ -79,8 +86,17 @@ pub trait Eyes<P: Place = SiteName>: fmt::Debug + Send + Sync {
     /// Whether this kind of row, written on the leader's present timeline, can be read at `site`.
     fn has_row<'a>(&'a self, site: &'a P, row: Row) -> Answer<'a, Option<Evidence>>;
     /// What a promotion of ours that was cut off has not done yet at a site that takes writes; `None` when nothing.
-    fn promotion_rest<'a>(&'a self, _site: &'a P) -> Answer<'a, Option<String>> {
+    fn promotion_rest<'a>(&'a self, _site: &'a P, _settling: Settling) -> Answer<'a, Option<String>> {
         Box::pin(async { Ok(None) })
+    }
+    /// Whether any start of the member that this run promoted comes up as it serves now. For a kind that writes that down
+    /// itself when it is promoted, it does.
+    fn settled<'a>(&'a self, site: &'a P) -> Answer<'a, Settled> {
+        Box::pin(async move {
+            let standing = self.standing(site).await?;
+            let evidence = Evidence::new(standing.summary);
+            Ok(if standing.role == Role::Primary { Settled::Yes(evidence) } else { Settled::NotPromoted(evidence) })
+        })
     }
     /// Why the member at a site may have been promoted, for all that can be seen; `None` when it is proven to
     /// have stayed a follower, also one that has stopped since. A kind that can tell that from the disk says so.
@@ -107,7 +123,17 @@ pub trait Hands<P: Place = SiteName> {
     /// Takes a detachment back: the member follows the one at `leader` again.
     fn attach<'a>(&'a self, touch: &'a Touch, site: &'a P, leader: &'a P) -> Answer<'a, Evidence>;
     /// Promotes the member at `to`; proves where it forked from the one at `from`, leaves the receipt.
-    fn promote<'a>(&'a self, touch: &'a Touch, from: Option<&'a P>, to: &'a P) -> Answer<'a, Evidence>;
+    fn promote<'a>(
+        &'a self,
+        touch: &'a Touch,
+        from: Option<&'a P>,
+        to: &'a P,
+        settling: Settling,
+    ) -> Answer<'a, Evidence>;
+    /// Writes down that any start of the member, which takes writes, comes up so.
+    fn settle<'a>(&'a self, _touch: &'a Touch, _site: &'a P) -> Answer<'a, Evidence> {
+        Box::pin(async { Ok(Evidence::new("what a start comes up as was written down by the promotion")) })
+    }
     /// Writes a row of this kind at `leader` and reads it back at `seen_at`.
     fn write_row<'a>(&'a self, touch: &'a Touch, leader: &'a P, seen_at: &'a P, row: Row) -> Answer<'a, Evidence>;
     /// Makes the member at `site` follow the one at `leader`, in this way, until it is seen to stream.
@@ -123,7 +149,7 @@ pub trait Hands<P: Place = SiteName> {
 
 /// What is done outside a run's steps: the lock, what a service's servers need, what role changes left behind.
 pub trait Upkeep<P: Place = SiteName> {
-    /// The lock of the estate at each member, not yet taken; for [`lock::acquire`](super::lock::acquire).
+    /// The lock of the estate at each member, not yet taken; for [`lock::acquire`](crate::actions::database::lock::acquire).
     fn locks(&self, estate: &str) -> Vec<Box<dyn MemberLock>>;
     /// The receipts of role changes that the member at a site holds, newest first.
     fn receipts<'a>(&'a self, site: &'a P) -> Answer<'a, Vec<Receipt>>;
@@ -147,224 +173,4 @@ pub trait Kin: Adapter<HostName> {
         to: &'a HostName,
         mode: Mode,
     ) -> Answer<'a, Vec<Finding>>;
-}
-
-/// What a role change left behind in the database.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Receipt {
-    pub timeline: u32,
-    pub site: String,
-    pub run: String,
-    pub at: String,
-    pub mode: String,
-}
-
-/// One thing that Switchback needs at a server.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Need {
-    /// Database that the statement is for.
-    pub database: String,
-    /// SQL, without a semicolon at its end.
-    pub statement: String,
-    /// A lower-case sentence without a full stop.
-    pub reason: &'static str,
-    /// `None` where it cannot be seen.
-    pub present: Option<bool>,
-}
-
-/// What a role change rests on. Each part may have failed by itself.
-#[derive(Debug, Clone)]
-pub struct Scene<P = SiteName> {
-    /// How the member acted upon stands.
-    pub standing: Result<Standing, ActionError>,
-    /// Whether each other site is fenced.
-    pub fences: Vec<(P, Result<Fence, ActionError>)>,
-    /// Whether everything has arrived from the site that served last, where there is one.
-    pub arrival: Option<Result<Arrival, ActionError>>,
-}
-
-impl<P: Place> Scene<P> {
-    /// A scene of which only the standing is known. What was not looked at is an error, so that nothing can rest on it.
-    pub fn unseen(standing: Result<Standing, ActionError>, places: Vec<P>, at: &P, from: Option<&P>) -> Self {
-        let not_seen = |site: &P| ActionError::transient(format!("{site} was not looked at"));
-        let elsewhere = places.into_iter().filter(|site| site != at);
-        Self {
-            standing,
-            fences: elsewhere.map(|site| (site.clone(), Err(not_seen(&site)))).collect(),
-            arrival: from.map(|site| Err(not_seen(site))),
-        }
-    }
-}
-
-/// How a member stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    pub role: Role,
-    /// What makes it this database and no other: PostgreSQL's system identifier, a GTID domain.
-    pub identity: String,
-    /// Rises with every promotion; 0 for kinds that have none.
-    pub timeline: u32,
-    /// How far it is, in bytes of its log (kinds that count otherwise: in their own unit).
-    pub position: u64,
-    /// The position as the database's own people write it.
-    pub position_text: String,
-    /// For a standby: whom it is told to follow; `None` when nobody.
-    pub follows: Option<String>,
-    /// For a standby: it receives at this moment.
-    pub streaming: bool,
-    /// For a standby: what it has not replayed of what it knows of.
-    pub lag_bytes: Option<u64>,
-    pub lag_ms: Option<u64>,
-    /// All of it in a sentence.
-    pub summary: String,
-}
-
-/// What a member is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Takes writes.
-    Primary,
-    /// In recovery: cannot take a write.
-    Standby,
-    /// Does not run; seen from the disk.
-    Down,
-}
-
-/// Whether a site can take writes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fence {
-    /// It cannot; the evidence is the proof, and holds where its log ends when that is known.
-    Proven(Evidence),
-    /// It can, or may after a restart, and we can reach it to change that.
-    Open(Evidence),
-    /// It does not run, and any start would be read-only; that it ended in order is not proven, which can be tried
-    /// (again) or accepted by name.
-    Unproven(Evidence),
-    /// Nothing proves that it cannot, and nothing can be done from here; the text says why.
-    Unprovable(String),
-}
-
-/// Whether the fenced primary's writes are all there.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Arrival {
-    /// Every one.
-    All(Evidence),
-    /// Not yet, and waiting may help.
-    NotYet(Evidence),
-    /// These never will by themselves: the exact account, from the old primary's own log.
-    Lost { bytes: u64, evidence: Evidence },
-    /// The old primary's log cannot be read: what was last seen.
-    Unknown(Evidence),
-    /// The old primary still runs, so there is no end to compare with yet.
-    StillWriting(Evidence),
-}
-
-/// Something that a look at everything found.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    pub severity: Severity,
-    /// A lower-case sentence without a full stop that says what is wrong, where, and what to do.
-    pub sentence: String,
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// The run must not begin.
-    Blocks,
-    /// To be known.
-    Warns,
-}
-
-/// How a member is made to follow, as a runbook asks for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum By {
-    #[default]
-    Cheapest,
-    Follow,
-    Rewind,
-    Copy,
-}
-
-/// How a member can be made to follow.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Way {
-    /// It does.
-    Already(Evidence),
-    /// Start it with the right settings; it has nothing that the leader lacks.
-    Follow(Evidence),
-    /// Take back what it has of its own, then start it.
-    Rewind(Evidence),
-    /// Copy the leader anew, into a new directory.
-    Copy(Evidence),
-    /// Not possible, or not safe.
-    Blocked(String),
-}
-
-/// What following would destroy.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Keepsake {
-    /// Nothing.
-    Nothing(Evidence),
-    /// Something, and it is kept already.
-    Kept(Evidence),
-    /// Something, and it is not kept yet.
-    ToKeep(Evidence),
-}
-
-/// What a member wrote and the leader never got.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Account {
-    /// There is no such thing, or following would discard nothing: the evidence says how one sees it.
-    Needless(Evidence),
-    /// It is saved. The evidence has the figures: `lost_transactions`, `saved_rows`, `folder`, and the sentences in
-    /// `not_recovered`, a list that is empty where everything was.
-    Taken(Evidence),
-    /// It is not saved yet.
-    ToTake(Evidence),
-}
-
-/// A table that is to be the same at two members.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
-    pub database: String,
-    /// As people and the server write it, quoted where it must be: `public.orders`.
-    pub name: String,
-    /// The adapter's own name for it.
-    pub key: String,
-    /// About how large it is; for progress, and never 0.
-    pub bytes: u64,
-}
-
-/// A part of a table that was compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    pub same: Same,
-    /// Rows in it at the leader.
-    pub rows: u64,
-    /// About how much of the table is compared with it, all parts before included, in bytes.
-    pub bytes: u64,
-    /// Where the next part begins; `None` where this was the last.
-    pub next: Option<String>,
-}
-
-/// What a comparison found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Same {
-    Equal,
-    /// It is not the same although nobody was changing it; the text says where.
-    Differs(String),
-    /// It was changed all the while, so that nothing can be said.
-    Changing(String),
-}
-
-/// Rows that Switchback writes into its own table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Row {
-    /// Proves that a new primary takes writes.
-    WriteTest,
-    /// Proves that they reach the other site.
-    Marker,
 }
