@@ -93,3 +93,32 @@ fn a_death_while_the_replica_is_detached_is_gone_on_with() {
     assert!(detached > 0, "it was never killed early enough: the test lost its point");
     lab_.client_stops().is_whole("MariaDB");
 }
+
+/// Until a promotion is settled a start is read-only again; the run that promoted mends it, before users are led there and after.
+#[test]
+fn a_new_primary_that_falls_back_before_it_is_settled_takes_writes_again() {
+    let mut lab_ = Lab::fresh_with("mariadb.yaml");
+    lab_.client_writes_to("mariadb");
+    for (round, step) in ["/promote/", "/write-test/", "/point/"].into_iter().enumerate() {
+        let mut run = Running::begin(&lab_, &FAILOVER);
+        assert!(run.until(step, "acted"));
+        let events = run.kill();
+        let settled = |event: &serde_json::Value| event["step_id"].as_str().is_some_and(|id| id.contains("/settle/"));
+        assert!(!events.iter().any(|event| event["event"] == "acted" && settled(event)), "it was killed too late");
+        assert_eq!(lab_.mariadb_role("b-db"), Some("primary"));
+        lab(&["mariadb-kill9", "b-db"]);
+        lab(&["mariadb-start", "b-db"]);
+        assert_eq!(lab_.mariadb("b-db", "select @@global.read_only"), "1", "round {round}: it did not fall back");
+        // What it was is not taken back: it may hold what nobody else has.
+        let said = lab_.run(&["rollback", "--yes"]);
+        assert_ne!(said.code, 0, "{}", said.stdout);
+        assert_eq!(lab_.mariadb("a-db", "select @@global.read_only"), "1", "round {round}: {}", said.stderr);
+        lab_.ok(&["resume", "--yes"]);
+        lab(&["mariadb-stop", "b-db"]);
+        lab(&["mariadb-start", "b-db"]);
+        assert_eq!(lab_.mariadb("b-db", "select @@global.read_only"), "0", "round {round}: it is settled");
+        lab_.mariadb_is_at_rest("b-db", "a-db");
+        lab_.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    }
+    lab_.client_stops().is_whole("MariaDB");
+}
