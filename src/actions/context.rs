@@ -105,6 +105,28 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runbook::signature::Noun;
+
+    #[test]
+    fn only_a_later_step_that_settles_the_same_member_is_waited_for() {
+        let action = |name: &str, service: &str, at: &str| BoundAction {
+            name: name.to_owned(),
+            item: Some((Noun::Database, service.to_owned())),
+            arguments: [("at".to_owned(), at.into())].into_iter().collect(),
+        };
+        let promotion = action("database.promote", "wiki", "dallas");
+        let settles = |later: &[BoundAction]| is_settled_later(&promotion, later.iter());
+        assert!(settles(&[
+            action("database.write_test", "wiki", "dallas"),
+            action("database.settle", "wiki", "dallas")
+        ]));
+        assert!(!settles(&[]), "it has had its turn, or there is none");
+        assert!(!settles(&[
+            action("database.settle", "wiki", "nuremberg"),
+            action("database.settle", "orders", "dallas")
+        ]));
+        assert!(!settles(&[action("database.write_test", "wiki", "dallas")]));
+    }
 
     #[test]
     fn what_was_last_seen_is_said_of_both_or_not_at_all() {
