@@ -78,7 +78,7 @@ pub async fn look(session: &Session) -> Result<Server, ActionError> {
         // An account that was never prepared may not see whom it follows. Who takes writes can be seen without it.
         Err(error) if error.evidence.number("code") == Some(NO_RIGHT) => {
             let rows = session.look(words.look, &[], LOOK_MAX).await?;
-            if rows.is(0, 2) {
+            if !says_writable(rows.text(0, 2)) {
                 return Err(error);
             }
             [rows, Rows::default()]
@@ -88,10 +88,15 @@ pub async fn look(session: &Session) -> Result<Server, ActionError> {
     read(words, &rows, &following).ok_or_else(|| ActionError::refused("the server did not say who it is"))
 }
 
-/// Whether a server says that it takes writes. Newer ones know more ways of being read-only than one.
+/// Whether a server says that it takes writes.
 pub async fn is_writable(session: &Session) -> Result<bool, ActionError> {
     let rows = session.look(session.words().is_read_only, &[], LOOK_MAX).await?;
-    Ok(matches!(rows.text(0, 0), Some("0" | "OFF")))
+    Ok(says_writable(rows.text(0, 0)))
+}
+
+/// MariaDB 12 knows more ways of being read-only than one, each stricter than the last.
+fn says_writable(said: Option<&str>) -> bool {
+    matches!(said, Some("0" | "OFF"))
 }
 
 /// When the server that a session speaks to began, by its host's clock, in seconds since 1970.
@@ -112,7 +117,7 @@ fn read(words: &Words, rows: &Rows, following: &Rows) -> Option<Server> {
     Some(Server {
         version: text(0),
         number: rows.get(0, 1)?,
-        read_only: rows.is(0, 2),
+        read_only: rows.text(0, 2).is_some() && !says_writable(rows.text(0, 2)),
         own: gtids(&text(3))?,
         data_dir: text(4),
         port: rows.get(0, 5)?,
@@ -246,6 +251,13 @@ mod tests {
             assert_eq!((server.to_apply(), server.trouble()), (2, None));
             assert_eq!(server.leader().map(|leader| (leader.host.as_str(), leader.port)), Some(("10.0.0.1", 3306)));
         }
+    }
+
+    #[test]
+    fn only_off_is_writable() {
+        assert!(says_writable(Some("0")) && says_writable(Some("OFF")));
+        assert!(!["1", "ON", "NO_LOCK", "NO_LOCK_NO_ADMIN", ""].into_iter().any(|said| says_writable(Some(said))));
+        assert!(!says_writable(None), "it did not say");
     }
 
     #[test]
