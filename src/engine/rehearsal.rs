@@ -145,6 +145,7 @@ pub fn foresee(plan: &Plan, looks: impl IntoIterator<Item = Result<Observed, Act
     let mut steps = Vec::with_capacity(plan.steps.len());
     for (index, (step, looked)) in plan.steps.iter().zip(looks).enumerate() {
         let after = changed.iter().rev().copied().find(|earlier| touches_same(plan, *earlier, step));
+        let of_same_item = changed.iter().rev().copied().find(|earlier| same_item(plan, *earlier, step));
         let waits_for = match &looked {
             Ok(Observed::Blocked { until: Some(fact), .. }) => {
                 denied.get(fact).and_then(|index| plan.steps.get(*index))
@@ -153,7 +154,7 @@ pub fn foresee(plan: &Plan, looks: impl IntoIterator<Item = Result<Observed, Act
         };
         let foreseen = match waits_for {
             Some(blocked) => Foreseen::Later(format!("not before {} is unblocked", blocked.id)),
-            None => foresee_step(plan, step, looked, after, &given),
+            None => foresee_step(plan, step, looked, (after, of_same_item), &given),
         };
         match &foreseen {
             Foreseen::Blocked { .. } => denied.extend(step.gives.iter().cloned().map(|fact| (fact, index))),
@@ -177,7 +178,7 @@ fn foresee_step(
     plan: &Plan,
     step: &PlanStep,
     looked: Result<Observed, ActionError>,
-    after: Option<StepIndex>,
+    (after, of_same_item): (Option<StepIndex>, Option<StepIndex>),
     given: &BTreeSet<Fact>,
 ) -> Foreseen {
     let earlier = after.and_then(|index| plan.steps.get(index)).map(|step| step.id.as_str());
@@ -187,7 +188,9 @@ fn foresee_step(
         (Ok(Observed::Pending(evidence)), None) if looks_only => Foreseen::WouldWait(evidence),
         // What an earlier step changes, a check of it can only be made afterwards.
         (Ok(Observed::Pending(_) | Observed::Blocked { until: None, .. }) | Err(_), Some(earlier)) if looks_only => {
-            Foreseen::Later(format!("after {earlier}"))
+            // Of all that comes before, what changes the very thing that it looks at says most.
+            let named = of_same_item.and_then(|index| plan.steps.get(index)).map_or(earlier, |step| step.id.as_str());
+            Foreseen::Later(format!("after {named}"))
         }
         // What an earlier step brings up cannot be asked before.
         (Err(_), Some(earlier)) if !step.guard && after.is_some_and(|index| same_item(plan, index, step)) => {
