@@ -135,7 +135,7 @@ fn looks(action: &str, server: &Server<'_>, peer: &Server<'_>) -> Vec<Hand> {
         "write_test" => vec![server.sql(marker, "a position; a standby would refuse")],
         "settle" => {
             let signal = word(&server.file("standby.signal"));
-            vec![server.run(&format!("ls {signal}"), "no such file: a start of it takes writes")]
+            vec![server.run(&format!("test ! -e {signal}"), "no error: the standby's signal is gone, so any start of it takes writes")]
         }
         "caught_up" => vec![server.sql(
             "SELECT pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), now() - pg_last_xact_replay_timestamp()",

@@ -105,7 +105,8 @@ fn of_postgresql_it_sees_the_outage_that_a_client_sees() {
     let part = only_part(&lab);
     is_about(&part, &seen);
     let messages = messages_since(&at);
-    assert!(messages.len() > 10, "what is not seen here proves nothing above: since {at} {messages:#?}");
+    // One every 20 ms until the fence, which a quick machine comes to in 200 ms.
+    assert!(messages.len() > 2, "what is not seen here proves nothing above: since {at} {messages:#?}");
     assert_eq!(turns(&part), ["dallas", "nuremberg"], "{part:#}");
     let terms: Vec<u64> =
         part["turns"].as_array().expect("turns").iter().filter_map(|turn| turn["term"].as_u64()).collect();

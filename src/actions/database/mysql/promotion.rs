@@ -171,7 +171,7 @@ pub async fn settled(member: &Member, context: &RunContext) -> Result<Settled, A
 
 /// Writes down that any start of a member takes writes.
 pub async fn settle(member: &Member, touch: &Touch) -> Result<Evidence, ActionError> {
-    // What starts read-only must have taken no writes from the moment on in which that is written down; and the other way round.
+    // Never of one that is read-only: a start of it would be a promotion that nobody ordered.
     if !server::is_writable(&*member.link.session().await?).await? {
         return Err(ActionError::transient(format!("{} does not take writes any more", member.name())));
     }
