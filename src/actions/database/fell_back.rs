@@ -17,8 +17,12 @@ pub async fn look(situation: &Situation, fell_back: Evidence) -> Observed {
     }
 }
 
-/// It takes writes, and so does any start of it: it has fallen back once.
+/// It takes writes, and so does any start of it: it has fallen back once. Others are looked at in the same breath, since it may have
+/// fallen back after the step's own look.
 pub async fn promote_again(situation: &Situation, touch: &Touch) -> Result<Evidence, ActionError> {
+    if let Some(why) = another_writes(situation).await {
+        return Err(ActionError::transient(format!("another site might take writes: {why}")));
+    }
     let from = situation.came_from();
     situation.database.promote(touch, from.as_ref(), &situation.at, Settling::AtOnce).await
 }
