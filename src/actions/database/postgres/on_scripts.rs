@@ -111,6 +111,24 @@ fn a_full_disk_stops_a_planned_fence_and_no_emergency() {
     }
 }
 
+/// The last thing that a copy does is to put its directory in the place of the old one; a look may be at work there.
+#[test]
+fn a_look_is_of_one_directory_also_where_another_takes_its_place() {
+    let host = Host::new();
+    host.write("data/standby.signal", "");
+    let (data, control) = (host.path("data").display().to_string(), control_data::tests::PRINTED);
+    let exchange = format!("mv {data} {data}.replaced && mkdir {data}");
+    host.program(
+        "pg_controldata",
+        &format!("{exchange}; [ -f \"$2/PG_VERSION\" ] || exit 1\ncat <<'END'\n{control}END\n"),
+    );
+    let output = host.run(disk::LOOK.text, &[]);
+    assert!(output.status.success(), "{output:?}");
+    let found = disk::parse(&String::from_utf8_lossy(&output.stdout)).expect("a disk");
+    assert!(matches!(found.data, disk::Data::Found(cluster) if cluster.standby_signal), "{output:?}");
+    assert!(!host.path("data/PG_VERSION").exists(), "nothing took its place, and nothing was tried");
+}
+
 #[test]
 #[ignore = "is begun by another test"]
 fn stands_for_a_server() {

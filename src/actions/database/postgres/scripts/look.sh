@@ -28,24 +28,29 @@ if ! [ -r "$data" ] || ! [ -x "$data" ]; then
     say data unreadable
     exit
 fi
-if ! [ -f "$data/PG_VERSION" ]; then
+# What is told is of one directory, also where a copy that ends meanwhile puts another in its place.
+if ! cd "$data"; then
+    say data missing
+    exit
+fi
+if ! [ -f PG_VERSION ]; then
     say data empty
     exit
 fi
 say data found
-read -r version <"$data/PG_VERSION"
+read -r version <PG_VERSION
 say version "$version"
 
 # The process must be a postmaster of this very directory: numbers are given to others again, and a zombie serves nobody.
 running=
-if [ -f "$data/postmaster.pid" ]; then
-    { read -r pid; read -r _; read -r started; read -r port; } <"$data/postmaster.pid"
+if [ -f postmaster.pid ]; then
+    { read -r pid; read -r _; read -r started; read -r port; } <postmaster.pid
     say started "$started"
     say port "$port"
     read -r line 2>/dev/null <"/proc/$pid/stat"
     rest=${line##*) }
     if [ -n "$line" ] && [ "${rest%% *}" != Z ] && [ "${rest%% *}" != X ] &&
-        [ "/proc/$pid/cwd" -ef "$data" ]; then
+        [ "/proc/$pid/cwd" -ef . ]; then
         running=yes
         say running "$pid"
         say process "${rest%% *}"
@@ -68,10 +73,10 @@ elif sleep 0.05 && found=$(listener); then
         '' | postgres | postmaster) say elsewhere "$(readlink "/proc/${owner%%/*}/cwd" 2>/dev/null || echo unknown)" ;;
     esac
 fi
-[ ! -f "$data/standby.signal" ] || say standby_signal yes
-[ ! -f "$data/recovery.signal" ] || say recovery_signal yes
-[ ! -f "$data/backup_label" ] || say backup_label yes
-for space in "$data/pg_tblspc"/*; do
+[ ! -f standby.signal ] || say standby_signal yes
+[ ! -f recovery.signal ] || say recovery_signal yes
+[ ! -f backup_label ] || say backup_label yes
+for space in pg_tblspc/*; do
     if [ -e "$space" ] || [ -L "$space" ]; then
         say tablespaces yes
         break
@@ -80,13 +85,13 @@ done
 
 # Whom it is told to follow. The value may hold a password and stays here; the last line of the last file wins.
 told=
-if [ -r "$data/postgresql.auto.conf" ]; then
+if [ -r postgresql.auto.conf ]; then
     while read -r name value || [ -n "$name" ]; do
         case $name in
             primary_conninfo) told=$value ;;
             primary_conninfo=*) told="${name#primary_conninfo} $value" ;;
         esac
-    done <"$data/postgresql.auto.conf"
+    done <postgresql.auto.conf
 fi
 told=${told#=}
 told=${told#"${told%%[! ]*}"}
@@ -106,7 +111,7 @@ case $told in
         ;;
 esac
 
-[ -n "$control" ] || control=$("$bin/pg_controldata" -D "$data") || exit
+[ -n "$control" ] || control=$("$bin/pg_controldata" -D .) || exit
 # How long the record of a shutdown checkpoint is says where it ends.
 case $control in
     *'state:               shut down'*)
@@ -123,7 +128,7 @@ case $control in
         unset IFS
         record="len (rec/tot): -/${measured##* },"
         [ "${measured% *}" = "$timeline $place" ] ||
-            record=$("$bin/pg_waldump" -p "$data/pg_wal" -t "$timeline" -s "$place" -n 1 2>/dev/null)
+            record=$("$bin/pg_waldump" -p pg_wal -t "$timeline" -s "$place" -n 1 2>/dev/null)
         case $record in
             *'len (rec/tot): '*/*,*)
                 record=${record#*len (rec/tot): }
