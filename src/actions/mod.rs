@@ -9,5 +9,6 @@ pub mod dns;
 pub mod entrance;
 pub mod host;
 pub mod human;
+mod moment;
 pub mod ssh;
 pub mod web;

@@ -16,7 +16,8 @@ use futures::future::{BoxFuture, join_all};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::awake::{BEAT, Moment, Pulse};
+use super::awake::{BEAT, Pulse};
+use crate::actions::moment::Moment;
 use crate::engine::action::{ActionError, Lost, Touch};
 
 /// How often the sessions are looked at.

@@ -11,6 +11,7 @@
 //! a command ends also when we are gone; and a second, slightly longer one here.
 
 mod answer;
+mod host_clock;
 mod hosts;
 #[cfg(test)]
 mod on_lab;

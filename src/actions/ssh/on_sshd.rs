@@ -1,11 +1,15 @@
 //! Against a real sshd: `cargo test --lib on_sshd -- --ignored`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
 
 use super::sshd_for_tests::{bench, ran};
 use super::{As, End, Hosts, LookScript, OUTPUT_BYTES_MAX, TouchScript, pour};
 use crate::base::name::HostName;
-use crate::engine::action::{Fault, Touch};
+use crate::engine::action::{Fault, Leave, Lost, Touch};
 
 const LIMIT: Duration = Duration::from_secs(10);
 /// Prints the number of the shell that was told: the parent of `timeout`, which is the script's.
@@ -110,6 +114,48 @@ async fn a_shell_that_dies_or_stands_still_costs_no_look_and_leaves_an_act_in_do
     let argv = ["echo".to_owned(), "done".to_owned()];
     let acted = host.touch_argv(&Touch::for_test(), &argv, As::Login, LIMIT).await.expect("another shell did it");
     assert_eq!(acted.stdout, "done\n");
+}
+
+/// Stops, as a program does that is stopped, when it has just seen that the locks are its own; at the next question it
+/// knows better.
+struct StandsStill {
+    asked: AtomicUsize,
+    taken: bool,
+}
+
+impl Leave for StandsStill {
+    fn ended(&self) -> BoxFuture<'_, Option<Lost>> {
+        let first = self.asked.fetch_add(1, Ordering::SeqCst) == 0;
+        if first {
+            std::thread::sleep(Duration::from_secs(6));
+        }
+        let lost = (self.taken && !first).then(|| Lost::Taken("it is another's".to_owned()));
+        Box::pin(async move { lost })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts sshd"]
+async fn an_act_that_was_held_up_between_the_question_and_the_order_asks_again_and_is_begun_once_or_never() {
+    let bench = bench();
+    let host = bench.host();
+    for taken in [true, false] {
+        let file = bench.folder().join(format!("acted-{taken}"));
+        let argv =
+            ["sh".to_owned(), "-c".to_owned(), "echo x >>\"$0\"".to_owned(), file.display().to_string()].to_vec();
+        let leave = Arc::new(StandsStill { asked: AtomicUsize::new(0), taken });
+        let touch = Touch::for_test_while(Arc::clone(&leave) as Arc<dyn Leave>);
+        let acted = host.touch_argv(&touch, &argv, As::Login, LIMIT).await;
+        let done = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(leave.asked.load(Ordering::SeqCst), 2);
+        if taken {
+            assert!(acted.as_ref().is_err_and(|error| error.fault == Fault::Refused), "{acted:?}");
+            assert_eq!(done, "", "it acted where somebody else has the locks");
+        } else {
+            assert_eq!(acted.expect("an answer").code, 0);
+            assert_eq!(done, "x\n");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

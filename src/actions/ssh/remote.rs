@@ -10,7 +10,8 @@ use super::answer::{Ending, Output, ending, read_all};
 use super::hosts::ControlFolder;
 use super::session::SessionSlot;
 use super::shells::Shells;
-use super::standing::{Heard, NoShell, Shell, What};
+use super::standing::{Begins, Heard, NoShell, Shell, What};
+use crate::actions::moment::Moment;
 use crate::base::name::HostName;
 use crate::engine::action::{ActionError, Fault, Touch};
 use crate::estate::model::Host;
@@ -167,7 +168,7 @@ impl RemoteHost {
         match self.shell(user).await? {
             Some(shell) => match self.tell(shell, &call).await? {
                 Some(output) => Ok(output),
-                // It stood still before the order: nothing is lost by asking without it.
+                // It stood still before the order, or we did: nothing is lost by asking without it.
                 None => self.run_alone(&call, user).await,
             },
             None => self.run_alone(&call, user).await,
@@ -195,13 +196,20 @@ impl RemoteHost {
         }
     }
 
-    /// Tells a shell. `None` where a look was not begun.
+    /// Tells a shell. `None` where it was not begun.
     async fn tell(&self, mut shell: Shell, call: &Call<'_>) -> Result<Option<Output>, ActionError> {
+        let begins = if call.hand.touches() { Begins::SoonAfter(Moment::now()) } else { Begins::Whenever };
+        let Some(order) = shell.order(call.what, call.limit, begins) else { return Ok(None) };
         if let Hand::Touches(touch) = call.hand {
             touch.check().await?;
         }
-        let heard = tokio::time::timeout(call.limit + GRACE, Box::pin(shell.order(call.what, call.limit))).await;
+        let heard = tokio::time::timeout(call.limit + GRACE, Box::pin(shell.send(order))).await;
         match heard {
+            // We stood still after we had asked: whether the locks are still ours is asked anew.
+            Ok(Heard::Late) => {
+                self.shells.put_back(shell);
+                Ok(None)
+            }
             Ok(Heard::Ended { code, stdout, stderr }) => {
                 self.shells.put_back(shell);
                 call.ended(Output { code, stdout, stderr }).map(Some)

@@ -11,13 +11,17 @@
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use openssh::{Child, ChildStderr, ChildStdin, ChildStdout, Session, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::answer::{Ending, OUTPUT_BYTES_MAX, ending};
+use super::host_clock::{HostClock, READ_UPTIME};
+use crate::actions::moment::Moment;
 
+/// What stands for the exit code of an act that began too late and did nothing.
+const LATE: &str = "late";
 const STANDING: &str = include_str!("scripts/standing.sh");
 /// How long a shell may take until it stands, or until it begins an order. A host that is slower is asked without it.
 const BEGINS_WITHIN: Duration = Duration::from_secs(2);
@@ -65,10 +69,28 @@ pub(super) enum Heard {
         stdout: String,
         stderr: String,
     },
+    /// It began later than it may, and did nothing.
+    Late,
     /// The shell did not say that it began, and it was not lost either: it stands still, or its host does.
     Silent,
     /// The connection was lost, before the order or during it.
     Lost,
+}
+
+/// An order that can be sent.
+#[derive(Debug)]
+pub(super) struct Order {
+    text: String,
+    begin: String,
+    end: String,
+}
+
+/// Until when an order may begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begins {
+    Whenever,
+    /// It is an act, and was decided at this moment: soon after, or not at all.
+    SoonAfter(Moment),
 }
 
 /// Why there is no shell.
@@ -95,7 +117,7 @@ pub(super) struct Shell {
     count: u64,
     /// Our own texts that it holds in variables, so that each is sent once.
     texts: Vec<&'static str>,
-    heard: Instant,
+    clock: HostClock,
 }
 
 impl Shell {
@@ -109,18 +131,17 @@ impl Shell {
         let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(orders), Some(out), Some(err)) = pipes else { return Err(NoShell::Failed) };
         let (out, mut err) = (Stream::new(out), Stream::new(err));
-        match tokio::time::timeout(BEGINS_WITHIN * 2, err.until(word.as_bytes())).await {
-            Ok(Some(_)) => {}
+        let clock = match tokio::time::timeout(BEGINS_WITHIN * 2, err.until(word.as_bytes())).await {
+            Ok(Some(said)) => HostClock::heard_now(&said.line),
             Ok(None) => {
                 let (ending, said) = ending(&String::from_utf8_lossy(&err.rest));
                 let refused = matches!(ending, Ending::WrongUser(_) | Ending::SudoRefused);
                 return Err(if refused { NoShell::Refused(ending, said) } else { NoShell::Failed });
             }
             Err(_) => return Err(NoShell::Failed),
-        }
+        };
         let (session, user) = (Arc::clone(session), user.to_owned());
-        let heard = Instant::now();
-        Ok(Self { session, user, _child: child, orders, out, err, word, count: 0, texts: Vec::new(), heard })
+        Ok(Self { session, user, _child: child, orders, out, err, word, count: 0, texts: Vec::new(), clock })
     }
 
     pub(super) fn is_of(&self, session: &Arc<Session>) -> bool {
@@ -137,10 +158,11 @@ impl Shell {
 
     /// Whether it is seen to answer; asked only where it was not heard a moment ago.
     pub(super) async fn answers(&mut self) -> bool {
-        if self.heard.elapsed() < FRESH_FOR {
+        if self.clock.ago() < FRESH_FOR {
             return true;
         }
-        let seen = tokio::time::timeout(BEGINS_WITHIN, self.tell(None, Duration::ZERO)).await;
+        let Some(nothing) = self.write(None, Duration::ZERO, Begins::Whenever) else { return false };
+        let seen = tokio::time::timeout(BEGINS_WITHIN, self.send(nothing)).await;
         matches!(seen, Ok(Heard::Ended { code: 0, .. })) && self.is_clean()
     }
 
@@ -149,17 +171,16 @@ impl Shell {
         self.out.rest.is_empty() && self.err.rest.is_empty()
     }
 
-    /// Runs this, within that time, and says what came of it. A shell that was not heard to end it must be dropped.
-    pub(super) async fn order(&mut self, what: What<'_>, limit: Duration) -> Heard {
-        self.tell(Some(what), limit).await
+    /// Writes down what is to be run, within that time. Nothing is sent yet: whoever sends an act asks between the two whether
+    /// it still may. `None` where a word cannot be said to a shell.
+    pub(super) fn order(&mut self, what: What<'_>, limit: Duration, begins: Begins) -> Option<Order> {
+        self.write(Some(what), limit, begins)
     }
 
-    async fn tell(&mut self, what: Option<What<'_>>, limit: Duration) -> Heard {
-        self.count += 1;
-        let (begin, end) = (format!("{}-{}-b", self.word, self.count), format!("{}-{}-e=", self.word, self.count));
-        let Some(order) = self.written(what, limit, &begin, &end) else { return Heard::Lost };
+    /// Has it run, and says what came of it. A shell that was not heard to end it must be dropped.
+    pub(super) async fn send(&mut self, Order { text, begin, end }: Order) -> Heard {
         let sent = async {
-            self.orders.write_all(order.as_bytes()).await?;
+            self.orders.write_all(text.as_bytes()).await?;
             self.orders.flush().await
         };
         let (out, err) = (&mut self.out, &mut self.err);
@@ -172,26 +193,41 @@ impl Shell {
         let (out, err) = (&mut self.out, &mut self.err);
         let (stdout, stderr) = futures::join!(out.until(end.as_bytes()), err.until(end.as_bytes()));
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else { return Heard::Lost };
-        let Ok(code) = stderr.line.parse() else { return Heard::Lost };
-        self.heard = Instant::now();
+        let (code, uptime) = stderr.line.split_once(' ').unwrap_or((&stderr.line, ""));
+        self.clock = HostClock::heard_now(uptime);
+        if code == LATE {
+            return Heard::Late;
+        }
+        let Ok(code) = code.parse() else { return Heard::Lost };
         Heard::Ended { code, stdout: stdout.text(), stderr: stderr.text().trim_end().to_owned() }
     }
 
-    /// The order as one compound command. `None` where a word cannot be said to a shell.
-    fn written(&mut self, what: Option<What<'_>>, limit: Duration, begin: &str, end: &str) -> Option<String> {
+    /// The order as one compound command.
+    fn write(&mut self, what: Option<What<'_>>, limit: Duration, begins: Begins) -> Option<Order> {
+        self.count += 1;
+        let (begin, end) = (format!("{}-{}-b", self.word, self.count), format!("{}-{}-e=", self.word, self.count));
         let mut order = format!("{{ echo {begin}; echo {begin} >&2\n");
+        let held = match what {
+            Some(What::Script { text, .. } | What::Brief { text, .. }) => self.hold(text, &mut order)?,
+            _ => 0,
+        };
+        let latest = match begins {
+            Begins::Whenever => None,
+            Begins::SoonAfter(decided) => self.clock.latest(decided),
+        };
+        if let Some(latest) = latest {
+            writeln!(order, "{READ_UPTIME}; if [ \"${{up:-0}}\" -gt {latest} ]; then code={LATE}; else").ok()?;
+        }
         let frame = format!("timeout -k 5 {}", limit.as_secs().max(1));
         match what {
             None => order.push_str("code=0\n"),
-            Some(What::Script { name, text, arguments }) => {
-                let number = self.hold(text, &mut order)?;
+            Some(What::Script { name, arguments, .. }) => {
                 let words = [name].into_iter().chain(arguments.iter().copied());
-                writeln!(order, "{frame} sh -c \"$t{number}\" {} </dev/null; code=$?", all_quoted(words)?).ok()?;
+                writeln!(order, "{frame} sh -c \"$t{held}\" {} </dev/null; code=$?", all_quoted(words)?).ok()?;
             }
-            Some(What::Brief { text, arguments, .. }) => {
-                let number = self.hold(text, &mut order)?;
+            Some(What::Brief { arguments, .. }) => {
                 let words = all_quoted(arguments.iter().copied())?;
-                writeln!(order, "(set -- {words}; eval \"$t{number}\") </dev/null; code=$?").ok()?;
+                writeln!(order, "(set -- {words}; eval \"$t{held}\") </dev/null; code=$?").ok()?;
             }
             Some(What::Look(argv)) => {
                 let words = all_quoted(argv.iter().map(String::as_str))?;
@@ -209,8 +245,11 @@ impl Shell {
                 .ok()?;
             }
         }
-        writeln!(order, "echo \"{end}$code\"; echo \"{end}$code\" >&2; }}").ok()?;
-        Some(order)
+        if latest.is_some() {
+            order.push_str("fi\n");
+        }
+        writeln!(order, "{READ_UPTIME}; echo \"{end}$code\"; echo \"{end}$code $up\" >&2; }}").ok()?;
+        Some(Order { text: order, begin, end })
     }
 
     /// The number of the variable that holds this text; an order that is the first to use it sends it along.

@@ -1,7 +1,9 @@
 # A standing shell: as whom, and then whatever it is told on standard input.
 #   standing USER SUDO WORD
-# USER is empty where the login user will do. WORD says that it stands; before it nothing was begun.
+# USER is empty where the login user will do. WORD says that it stands; before it nothing was begun. Seconds since the host came up follow on it.
 user=$1 sudo=$2 word=$3
+read -r up _ 2>/dev/null </proc/uptime || up=
+word="$word ${up%%.*}"
 cd / || exit
 if [ -z "$user" ] || [ "$(id -un)" = "$user" ]; then
     LC_ALL=C
