@@ -97,7 +97,10 @@ fn show(common: &Common, name: &ServiceName, site: &SiteName, needs: &[Need], ma
     session::say(&format!("-- {name} at {site}"));
     let databases: BTreeSet<&str> = needs.iter().map(|need| need.database.as_str()).collect();
     for database in databases {
-        session::say(&format!("\\connect {database}"));
+        // Of what every database of a server has in common, none is said.
+        if !database.is_empty() {
+            session::say(&format!("\\connect {database}"));
+        }
         for need in needs.iter().filter(|need| need.database == database) {
             let state = match need.present {
                 Some(true) => "there",

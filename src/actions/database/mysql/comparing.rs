@@ -144,7 +144,8 @@ async fn shape(session: &Session, table: &Table) -> Result<Shape, ActionError> {
         .map(|row| (identifier(key.text(row, 0).unwrap_or_default()), is_text(key.text(row, 1).unwrap_or_default())));
     Ok(Shape {
         table: format!("{}.{}", identifier(&table.database), identifier(&table.key)),
-        hash: format!("md5(concat_ws('#', {}))", hashed.join(", ")),
+        // MySQL 9.7 has no md5() by itself any more.
+        hash: format!("sha2(concat_ws('#', {}), 256)", hashed.join(", ")),
         key: key.collect(),
     })
 }

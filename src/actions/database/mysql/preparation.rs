@@ -131,7 +131,8 @@ fn has(grants: &[&str], right: &str, on: &str) -> bool {
         };
         let object = rest.split(" TO ").next().unwrap_or_default();
         (object == on || object == "*.*")
-            && rights.split(", ").any(|given| given == right || given == "ALL PRIVILEGES" || is_new_name(given, right))
+            // MySQL writes no space between the newer ones.
+            && rights.split(',').map(str::trim).any(|given| given == right || given == "ALL PRIVILEGES" || is_new_name(given, right))
     })
 }
 
@@ -173,6 +174,12 @@ mod tests {
         assert!(
             !has(&grants, "INSERT", "*.*") && !has(&grants, "RELOAD", "*.*") && !has(&grants, "INSERT", "`shop`.*")
         );
+        // As MySQL 9.7 says them.
+        let grants = [
+            "GRANT RELOAD, PROCESS, REPLICATION CLIENT, EVENT ON *.* TO `sb`@`%`",
+            "GRANT BINLOG_ADMIN,CONNECTION_ADMIN,REPLICATION_SLAVE_ADMIN,SYSTEM_VARIABLES_ADMIN ON *.* TO `sb`@`%`",
+        ];
+        assert!(["EVENT", "BINLOG_ADMIN", "REPLICATION_SLAVE_ADMIN"].iter().all(|right| has(&grants, right, "*.*")));
         assert!(has(&["GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION"], "RELOAD", "*.*"));
     }
 }

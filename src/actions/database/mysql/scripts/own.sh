@@ -10,9 +10,11 @@ fail() {
     printf '%s\n' "$*" >&2
     exit 1
 }
-# pick NAME...: the first of these programs that is there, as `picked`. Here and below a look leaves what it found in a variable: a
+# pick NAME...: the first of these programs that is there, as `picked`; one of the folder of programs before any of the path, where the
+# other flavour may be installed, too. Here and below a look leaves what it found in a variable: a
 # substitution is a process, and so is a pipe, and of a look that runs while users wait they were most.
 pick() {
+    for picked; do [ -z "$bin" ] || ! [ -x "$bin/$picked" ] || return 0; done
     for picked; do ! command -v "$picked" >/dev/null || return 0; done
     picked=
 }
