@@ -277,13 +277,16 @@ fn lost(plan: &Plan, state: &RunState, promoted: &PlanStep) -> String {
         let mut counted = seen
             .into_iter()
             .flatten()
-            .filter_map(|evidence| Some((evidence.number("lost_transactions")?, evidence.number("lost_bytes")?)));
+            .filter_map(|evidence| Some((evidence.number("lost_transactions")?, evidence.number("lost_bytes"))));
         counted.next()
     });
     match counted {
         Some((0, _)) => format!("nothing: counted in the old primary's log{objective}"),
         Some((transactions, bytes)) => {
-            format!("{transactions} transactions, {bytes} bytes of log, counted at the old primary{objective}")
+            // MariaDB and MySQL count by their transactions' names, and weigh none.
+            let bytes = bytes.map_or_else(String::new, |bytes| format!(", {bytes} bytes of log"));
+            let plural = if transactions == 1 { "" } else { "s" };
+            format!("{transactions} transaction{plural}{bytes}, counted at the old primary{objective}")
         }
         None if records().any(|(step, record)| done(step, FactKind::CaughtUp, &record.stage)) => {
             format!("nothing: everything had arrived before the promotion{objective}")

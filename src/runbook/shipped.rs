@@ -13,6 +13,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("failover", include_str!("../../runbooks/failover.yaml")),
     ("failback", include_str!("../../runbooks/failback.yaml")),
     ("rejoin", include_str!("../../runbooks/rejoin.yaml")),
+    ("account", include_str!("../../runbooks/account.yaml")),
 ];
 
 /// A shipped runbook, where there is one of this name.

@@ -133,7 +133,7 @@ fn own_runbooks_lie_beside_the_estate_under_their_own_names() {
     assert_eq!(said("other"), "the file is not named like the runbook; call it `yet-another.yaml`");
     assert_eq!(
         said("mien"),
-        "no runbook `mien`; did you mean `mine`?; there are failover, failback, rejoin, mine, other"
+        "no runbook `mien`; did you mean `mine`?; there are failover, failback, rejoin, account, mine, other"
     );
     let beside = folder.path().join("runbooks/failover.yaml");
     let problems = shelf::load_own(&beside, CATALOGUE).expect_err("named like a shipped one");

@@ -71,7 +71,10 @@ fn lost(from: &Member, to: &Member, missing: &[Stretch], by: &str) -> Arrival {
     let stretches: Vec<String> = missing.iter().map(Stretch::to_string).collect();
     Arrival::Lost {
         bytes: count,
-        evidence: Evidence::new(sentence).with("missing", count).with("transactions", stretches),
+        evidence: Evidence::new(sentence)
+            .with("missing", count)
+            .with("lost_transactions", count)
+            .with("transactions", stretches),
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::disk::{Data, Disk};
 use super::gtid::{self, Stretch};
 use super::member::Member;
 use super::{programs, way};
 use crate::actions::database::port::{Account, Keepsake};
+use crate::base::hex;
 use crate::engine::action::{ActionError, Evidence, Touch};
 
 const LOOK_MAX: Duration = Duration::from_secs(10);
@@ -45,12 +48,29 @@ pub fn arguments(errant: &[Stretch]) -> Vec<String> {
     errant.iter().map(|Stretch { writer, first, last }| format!("{writer}:{first}:{last}")).collect()
 }
 
-/// A folder of their own for each set of transactions, the same whenever it is asked for.
-fn folder(what: &str, errant: &[Stretch]) -> String {
+/// The folder of a log that is kept under this label.
+fn folder(label: &str, errant: &[Stretch]) -> String {
+    format!("{label}-{}", name(errant))
+}
+
+/// The folder of an account. A kept log's ends with what [`name`] gives, whatever its label, so none is taken for an account.
+fn account_folder(errant: &[Stretch]) -> String {
+    format!("{}.account", name(errant))
+}
+
+/// A name of their own for each set of transactions, the same whenever it is asked for.
+fn name(errant: &[Stretch]) -> String {
     let named: Vec<String> =
         errant.iter().take(3).map(|Stretch { writer, first, last }| format!("{writer}_{first}_{last}")).collect();
-    let more = if errant.len() > 3 { format!("_and_{}_more", errant.len() - 3) } else { String::new() };
-    format!("{what}-{}{more}", named.join("-")).replace(':', "_")
+    let rest = errant.get(3..).unwrap_or_default();
+    let more = if rest.is_empty() {
+        String::new()
+    } else {
+        let all: Vec<String> = rest.iter().map(Stretch::to_string).collect();
+        let digest = hex(Sha256::digest(all.join(",")).get(..6).unwrap_or_default());
+        format!("_and_{}_more_{digest}", rest.len())
+    };
+    format!("{}{more}", named.join("-")).replace(':', "_")
 }
 
 /// Whether there is something to keep, and whether it is kept.
@@ -93,8 +113,10 @@ pub async fn account(member: &Member, leader: &Member) -> Result<Account, Action
     if errant.is_empty() {
         return Ok(Account::Needless(Evidence::new(nothing(member, leader))));
     }
-    Ok(match kept(member, &folder("account", &errant)).await? {
-        Some(figures) => Account::Taken(told(member, &figures)),
+    let all = gtid::count(&errant);
+    let saved = kept(member, &account_folder(&errant)).await?.map(|figures| told(member, &figures));
+    Ok(match saved.filter(|told| told.number("lost_transactions") == Some(all)) {
+        Some(told) => Account::Taken(told),
         None => Account::ToTake(Evidence::new(format!(
             "{} of {} never came to {} → saved as SQL",
             gtid::spoken(&errant),
@@ -110,7 +132,7 @@ pub async fn take_account(member: &Member, leader: &Member, touch: &Touch) -> Re
     if errant.is_empty() {
         return Ok(Evidence::new(nothing(member, leader)));
     }
-    let (folder, stretches) = (folder("account", &errant), arguments(&errant));
+    let (folder, stretches) = (account_folder(&errant), arguments(&errant));
     let more: Vec<&str> = std::iter::once(folder.as_str()).chain(stretches.iter().map(String::as_str)).collect();
     let output = member.touch_script(touch, &programs::ACCOUNT, &more, KEEP_MAX).await?;
     let text = output.stdout_or(&format!("{}: saving what was lost", member.name()))?;
@@ -156,4 +178,32 @@ fn told(member: &Member, figures: &str) -> Evidence {
     .with("file", format!("{folder}/lost.sql"))
     .with("tables", tables)
     .with("not_recovered", Vec::<String>::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stretch(writer: &str, last: u64) -> Stretch {
+        Stretch { writer: writer.to_owned(), first: 1, last }
+    }
+
+    #[test]
+    fn no_label_makes_a_kept_log_look_like_an_account() {
+        let errant = [stretch("0-1", 5)];
+        assert_eq!(account_folder(&errant), "0-1_1_5.account");
+        for label in ["account", "0-1_1_5.account", "x.account"] {
+            assert!(!folder(label, &errant).ends_with(".account"), "{label}");
+        }
+    }
+
+    #[test]
+    fn every_set_of_transactions_has_a_name_of_its_own() {
+        let of = |last: u64| {
+            account_folder(&["a", "b", "c", "d"].map(|writer| stretch(writer, if writer == "d" { last } else { 9 })))
+        };
+        assert_ne!(of(5), of(6), "what was written since would count as saved");
+        assert_eq!(of(5), of(5));
+        assert!(of(5).starts_with("a_1_9-b_1_9-c_1_9_and_1_more_"), "{}", of(5));
+    }
 }

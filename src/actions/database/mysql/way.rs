@@ -177,7 +177,8 @@ async fn copied(member: &Member, leader: &Member, by: By, why: &str) -> Result<W
 /// What is left where no copy can be made.
 fn by_hand(member: &Member, leader: &Member, why: &str) -> String {
     format!(
-        "{}: {why}; mend that, or restore a copy of {} by hand with {}, set its position, and run this again",
+        "{}: {why}; mend that, or restore a copy of {} by hand with {} (what only it has is saved first by \
+         `switchback run account`), set its position, and run this again",
         member.name(),
         leader.name(),
         versions::copies_with(member.estate.flavour)

@@ -15,7 +15,7 @@ if [ ! -f "$to/SHA256SUMS" ]; then
     {
         printf '%s\n' '-- What this server wrote and the one that serves now never got: each transaction as it was committed, in order.' \
             '-- Read it before you run it: what was written at the other site since may contradict it. The lines that begin' \
-            '-- with ### say what each BINLOG statement does. To run all of it there:  mariadb DATABASE < lost.sql'
+            "-- with ### say what each BINLOG statement does. To run all of it there:  ${client##*/} DATABASE < lost.sql"
         for one in $files; do
             transactions "$one" | marked "$@" | awk '
                 $1 == "list" { next }
@@ -33,7 +33,7 @@ if [ ! -f "$to/SHA256SUMS" ]; then
     sed '/^\/\*M\{0,1\}![0-9]* SET @@session\.\(gtid_domain_id\|gtid_seq_no\|server_id\)=/d' "$to.new/whole.sql" >"$to.new/lost.sql" &&
         rm "$to.new/whole.sql" || fail "$to.new/lost.sql cannot be written"
     for one in $files; do transactions "$one"; done | marked "$@" | sed -n 's/^own [0-9]* //p' >"$to.new/transactions"
-    time_of() { sed -n 's/^#\([0-9]\{2\}\)\([0-9]\{2\}\)\([0-9]\{2\}\) *\([0-9:]*\) server id .*GTID.*/20\1-\2-\3 \4/p' "$to.new/lost.sql"; }
+    time_of() { sed -n 's/^#\([0-9]\{2\}\)\([0-9]\{2\}\)\([0-9]\{2\}\) *\([0-9:]*\) server id .*[[:space:]]\(GTID\|Query\)[[:space:]].*/20\1-\2-\3 \4/p' "$to.new/lost.sql"; }
     {
         printf 'transactions=%s\n' "$(wc -l <"$to.new/transactions")"
         printf 'rows=%s\n' "$(grep -c '^### \(INSERT INTO\|UPDATE\|DELETE FROM\) ' "$to.new/lost.sql")"

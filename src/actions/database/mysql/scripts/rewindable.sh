@@ -2,7 +2,7 @@
 shift 4
 read_options
 [ -n "$reader" ] || { printf 'not=there is no mariadb-binlog\n'; exit 0; }
-"$reader" --help 2>/dev/null | grep -q -e --flashback || { printf 'not=this mariadb-binlog knows no flashback\n'; exit 0; }
+"$reader" --help 2>/dev/null | grep -q -e --flashback || { printf 'not=this %s knows no flashback\n' "${reader##*/}"; exit 0; }
 [ "$(option binlog_format | tr '[:lower:]' '[:upper:]')" = ROW ] || { printf 'not=its log is not written row by row (binlog_format)\n'; exit 0; }
 case $(option binlog_row_image | tr '[:lower:]' '[:upper:]') in '' | FULL | FULL_NODUP) ;; *) printf 'not=its log does not keep whole rows (binlog_row_image)\n'; exit 0 ;; esac
 files=$(needed "$@") || exit
