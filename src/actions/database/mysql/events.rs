@@ -29,8 +29,12 @@ pub async fn enable(session: &Session, touch: &Touch) -> Result<(usize, Vec<Stri
     alter(session, touch, DISABLED_HERE, "ENABLE").await
 }
 
-/// Disables what only a primary carries out, here and without a word in the log.
+/// Disables what only a primary carries out, here and without a word in the log. Where the read-only state holds everybody it
+/// holds events, too, and nobody may alter them: they are disabled when what the new primary's log says of them arrives.
 pub async fn disable_here(session: &Session, touch: &Touch) -> Result<(), ActionError> {
+    if session.words().holds_everybody {
+        return Ok(());
+    }
     session.touch(touch, "SET SESSION sql_log_bin = 0", &[], SQL_MAX).await?;
     let disabled = alter(session, touch, ENABLED, session.words().event_off_here).await;
     session.touch(touch, "SET SESSION sql_log_bin = 1", &[], SQL_MAX).await?;

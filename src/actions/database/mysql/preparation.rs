@@ -49,6 +49,13 @@ pub const OF_MYSQL: &[Right] = &[
     ("BINLOG_ADMIN", "to leave out of the log what is a member's own"),
     ("SESSION_VARIABLES_ADMIN", "to leave out of the log what is a member's own"),
 ];
+/// Before 8.2; 8.4 knows it no more.
+pub const SET_USER_ID: &[Right] = &[("SET_USER_ID", "to leave an event with its definer")];
+/// From 8.2 on.
+pub const SET_ANY_DEFINER: &[Right] = &[("SET_ANY_DEFINER", "to leave an event with its definer")];
+/// From 8.0.16 on: before it nobody's account is of a kind that others may not touch.
+pub const SYSTEM_USER: &[Right] =
+    &[("SYSTEM_USER", "to end an administrator's session, and to leave his event with him")];
 
 const TABLES: &[(&str, &str, &str)] = &[
     (
@@ -98,6 +105,8 @@ pub async fn needs(member: &Member) -> Result<Vec<Need>, ActionError> {
     };
     let mut needs: Vec<Need> = rights
         .iter()
+        .copied()
+        .flatten()
         .map(|(right, why)| need(format!("GRANT {right} ON *.* TO {account}"), why, has(&grants, right, "*.*")))
         .collect();
     for database in &member.estate.databases {

@@ -4,7 +4,7 @@
 //! said here as a flag, so that nobody asks for a version anywhere else.
 
 use super::live::LookSql;
-use super::preparation::{self, Right};
+use super::preparation::{self, Right, SET_ANY_DEFINER, SET_USER_ID, SYSTEM_USER};
 use crate::estate::model::Flavour;
 
 /// How one kind of server calls things.
@@ -47,8 +47,8 @@ pub struct Words {
     pub unencrypted: Option<&'static str>,
     /// How an event is disabled where it is not to run as long as the server follows.
     pub event_off_here: &'static str,
-    /// What our account needs, each with its reason.
-    pub rights: &'static [Right],
+    /// What our account needs, each with its reason; in lists, since versions differ by some.
+    pub rights: &'static [&'static [Right]],
     /// Semi-sync, under each of the names that it may have here, the newest first.
     pub semi_sync: &'static [SemiSyncNames],
 }
@@ -155,11 +155,11 @@ const MARIADB: Words = Words {
     unencrypted: None,
     // MySQL knows REPLICA beside it since 8.2, and takes this still.
     event_off_here: "DISABLE ON SLAVE",
-    rights: preparation::OF_MARIADB,
+    rights: &[preparation::OF_MARIADB],
     semi_sync: &[SEMI_SYNC_OLD_TERMS],
 };
 
-/// MySQL 8.0.0 to 8.0.22, in the old terms.
+/// MySQL 8.0.0 to 8.0.15, in the old terms.
 const MYSQL_OLD_TERMS: Words = Words {
     flavour: Flavour::MySql,
     look: LookSql(look_of_mysql!("@@log_slave_updates")),
@@ -182,9 +182,13 @@ const MYSQL_OLD_TERMS: Words = Words {
     by_position: "MASTER_AUTO_POSITION = 1",
     unverified: None,
     unencrypted: Some("GET_MASTER_PUBLIC_KEY = 1"),
-    rights: preparation::OF_MYSQL,
+    rights: &[preparation::OF_MYSQL, SET_USER_ID],
     ..MARIADB
 };
+
+/// MySQL 8.0.16 to 8.0.22: administrators are of a kind of their own.
+const MYSQL_SYSTEM_USERS: Words =
+    Words { rights: &[preparation::OF_MYSQL, SET_USER_ID, SYSTEM_USER], ..MYSQL_OLD_TERMS };
 
 /// MySQL 8.0.23 to 8.0.25: statements and columns in the new terms, variables in the old ones.
 const MYSQL_NEW_STATEMENTS: Words = Words {
@@ -207,16 +211,19 @@ const MYSQL_NEW_STATEMENTS: Words = Words {
     change: ("CHANGE REPLICATION SOURCE TO", "SOURCE"),
     by_position: "SOURCE_AUTO_POSITION = 1",
     unencrypted: Some("GET_SOURCE_PUBLIC_KEY = 1"),
-    ..MYSQL_OLD_TERMS
+    ..MYSQL_SYSTEM_USERS
 };
 
-/// MySQL 8.0.26 and newer; 8.4 knows no other statements.
-const MYSQL: Words = Words {
+/// MySQL 8.0.26 to 8.1; 8.4 knows no other statements.
+const MYSQL_NEW_VARIABLES: Words = Words {
     look: LookSql(look_of_mysql!("@@log_replica_updates")),
     own: LookSql("SELECT @@gtid_executed"),
     semi_sync: &[SEMI_SYNC, SEMI_SYNC_OLD_TERMS],
     ..MYSQL_NEW_STATEMENTS
 };
+
+/// MySQL 8.2 and newer, which part rights that were one.
+const MYSQL: Words = Words { rights: &[preparation::OF_MYSQL, SET_ANY_DEFINER, SYSTEM_USER], ..MYSQL_NEW_VARIABLES };
 
 /// The oldest that is known, by flavour.
 const OLDEST: [(Flavour, Version); 2] = [(Flavour::MariaDb, (10, 11, 0)), (Flavour::MySql, (8, 0, 0))];
@@ -235,8 +242,10 @@ pub fn words(flavour: Flavour, version: &str) -> Result<&'static Words, String> 
     }
     Ok(match flavour {
         Flavour::MariaDb => &MARIADB,
-        Flavour::MySql if number < (8, 0, 23) => &MYSQL_OLD_TERMS,
+        Flavour::MySql if number < (8, 0, 16) => &MYSQL_OLD_TERMS,
+        Flavour::MySql if number < (8, 0, 23) => &MYSQL_SYSTEM_USERS,
         Flavour::MySql if number < (8, 0, 26) => &MYSQL_NEW_STATEMENTS,
+        Flavour::MySql if number < (8, 2, 0) => &MYSQL_NEW_VARIABLES,
         Flavour::MySql => &MYSQL,
     })
 }
@@ -300,6 +309,8 @@ mod tests {
         assert_eq!(stop(Flavour::MariaDb, "10.11.19-MariaDB-0+deb12u1-log"), Ok(old));
         assert_eq!(stop(Flavour::MariaDb, "12.1.2-MariaDB"), Ok(old));
         assert_eq!(stop(Flavour::MySql, "8.0.20"), Ok(old));
+        let oldest = words(Flavour::MySql, "8.0.15").map(|words| words.rights);
+        assert_eq!(oldest, Ok(&[preparation::OF_MYSQL, SET_USER_ID][..]));
         assert_eq!(stop(Flavour::MySql, "8.0.23"), Ok(new));
         assert_eq!(stop(Flavour::MySql, "8.0.40-0ubuntu0.22.04.1"), Ok(new));
         assert_eq!(stop(Flavour::MySql, "8.4.3"), Ok(new));
@@ -312,62 +323,17 @@ mod tests {
     #[test]
     fn every_name_changes_at_its_version() {
         let words = |version| words(Flavour::MySql, version).expect("known");
-        for (version, following, forget, change, log_updates, semi_sync, key) in [
-            (
-                "8.0.22",
-                "SHOW SLAVE STATUS",
-                "RESET SLAVE ALL",
-                "CHANGE MASTER TO",
-                "@@log_slave_updates",
-                "master",
-                "GET_MASTER_PUBLIC_KEY = 1",
-            ),
-            (
-                "8.0.23",
-                "SHOW REPLICA STATUS",
-                "RESET REPLICA ALL",
-                "CHANGE REPLICATION SOURCE TO",
-                "@@log_slave_updates",
-                "master",
-                "GET_SOURCE_PUBLIC_KEY = 1",
-            ),
-            (
-                "8.0.25",
-                "SHOW REPLICA STATUS",
-                "RESET REPLICA ALL",
-                "CHANGE REPLICATION SOURCE TO",
-                "@@log_slave_updates",
-                "master",
-                "GET_SOURCE_PUBLIC_KEY = 1",
-            ),
-            (
-                "8.0.26",
-                "SHOW REPLICA STATUS",
-                "RESET REPLICA ALL",
-                "CHANGE REPLICATION SOURCE TO",
-                "@@log_replica_updates",
-                "source",
-                "GET_SOURCE_PUBLIC_KEY = 1",
-            ),
-            (
-                "8.4.3",
-                "SHOW REPLICA STATUS",
-                "RESET REPLICA ALL",
-                "CHANGE REPLICATION SOURCE TO",
-                "@@log_replica_updates",
-                "source",
-                "GET_SOURCE_PUBLIC_KEY = 1",
-            ),
-            (
-                "9.5.0",
-                "SHOW REPLICA STATUS",
-                "RESET REPLICA ALL",
-                "CHANGE REPLICATION SOURCE TO",
-                "@@log_replica_updates",
-                "source",
-                "GET_SOURCE_PUBLIC_KEY = 1",
-            ),
+        let old = ("SHOW SLAVE STATUS", "RESET SLAVE ALL", "CHANGE MASTER TO");
+        let new = ("SHOW REPLICA STATUS", "RESET REPLICA ALL", "CHANGE REPLICATION SOURCE TO");
+        for (version, statements, log_updates, semi_sync, key) in [
+            ("8.0.22", old, "@@log_slave_updates", "master", "GET_MASTER_PUBLIC_KEY = 1"),
+            ("8.0.23", new, "@@log_slave_updates", "master", "GET_SOURCE_PUBLIC_KEY = 1"),
+            ("8.0.25", new, "@@log_slave_updates", "master", "GET_SOURCE_PUBLIC_KEY = 1"),
+            ("8.0.26", new, "@@log_replica_updates", "source", "GET_SOURCE_PUBLIC_KEY = 1"),
+            ("8.4.3", new, "@@log_replica_updates", "source", "GET_SOURCE_PUBLIC_KEY = 1"),
+            ("9.7.4-2", new, "@@log_replica_updates", "source", "GET_SOURCE_PUBLIC_KEY = 1"),
         ] {
+            let (following, forget, change) = statements;
             let words = words(version);
             assert_eq!(
                 (words.following, words.forget, words.change.0),
@@ -377,6 +343,14 @@ mod tests {
             assert_eq!(words.unencrypted, Some(key), "{version}");
             assert!(words.look.0.contains(log_updates) && words.look.0.contains("@@super_read_only"), "{version}");
             assert!(words.semi_sync.first().is_some_and(|names| names.waits.contains(semi_sync)), "{version}");
+            let rights: Vec<&str> = words.rights.iter().copied().flatten().map(|right| right.0).collect();
+            let definers = if version < "8.2" { "SET_USER_ID" } else { "SET_ANY_DEFINER" };
+            assert_eq!(
+                rights.iter().filter(|right| right.starts_with("SET_")).collect::<Vec<_>>(),
+                [&definers],
+                "{version}"
+            );
+            assert!(rights.contains(&"SYSTEM_USER"), "{version}");
             // Everything in the terms that this version knows, and position by what it has executed.
             let terms = [words.stop, words.start, words.stop_receiving, words.start_receiving];
             assert!(
