@@ -1,6 +1,6 @@
-//! The client's ledger in MariaDB.
+//! The client's ledger in MariaDB, or in MySQL.
 //!
-//! MariaDB has no timeline that a promotion raises, so the client counts reigns itself. When a server other than the last one
+//! Neither has no timeline that a promotion raises, so the client counts reigns itself. When a server other than the last one
 //! takes a write, it is asked for the first write of the reign before. It has it: it followed, and a new reign begins, also
 //! where later writes were lost. It does not have it although it reigned before: it never learnt that it was succeeded, and
 //! its old reign goes on beside the new one, which is what the report looks for.
@@ -13,11 +13,12 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::time::timeout;
 
-const INSERT: &str = "INSERT INTO orders (id, site) VALUES (?, @@report_host) RETURNING site";
+const INSERT: &str = "INSERT INTO orders (id, site) VALUES (?, @@report_host)";
 
 /// Errors of a server that is going down, or that ended the session while it may have been committing:
-/// shutdown in progress, query interrupted, connection killed, and four of a broken connection.
-const UNCERTAIN: &[u16] = &[1053, 1317, 1927, 1158, 1159, 1160, 1161];
+/// shutdown in progress, query interrupted, connection killed, and four of a broken connection; MySQL's own for
+/// a session that was ended.
+const UNCERTAIN: &[u16] = &[1053, 1317, 1927, 3169, 1158, 1159, 1160, 1161];
 
 pub struct Writer {
     options: OptsBuilder,
@@ -29,6 +30,8 @@ struct Connection {
     address: Ipv4Addr,
     session: Conn,
     insert: Statement,
+    /// What the server calls itself.
+    site: String,
     timeline: u32,
 }
 
@@ -74,15 +77,14 @@ impl Writer {
             Some(open) => open,
             None => self.connect(address).await.map_err(Failure::No)?,
         };
-        let asked = open.session.exec_first::<String, _, _>(&open.insert, (id,));
+        let asked = open.session.exec_drop(&open.insert, (id,));
         match timeout(STATEMENT_MAX, asked).await {
-            Ok(Ok(Some(site))) => {
-                let timeline = open.timeline;
+            Ok(Ok(())) => {
+                let (site, timeline) = (open.site.clone(), open.timeline);
                 self.reigns.wrote(address, id, timeline);
                 self.open = Some(open);
                 Ok(Ack { site, timeline })
             }
-            Ok(Ok(None)) => Err(Failure::Unknown("no-answer".to_owned())),
             Ok(Err(error)) => {
                 let failure = judge(&error);
                 if matches!(failure, Failure::No(_)) {
@@ -98,11 +100,12 @@ impl Writer {
         let opening = async {
             let mut session = Conn::new(self.options.clone().ip_or_hostname(address.to_string())).await?;
             let insert = session.prep(INSERT).await?;
+            let site = session.query_first("SELECT @@report_host").await?.unwrap_or_default();
             let has_first = match self.reigns.now {
                 Some((now, first)) if now != address => has(&mut session, first).await?,
                 _ => true,
             };
-            Ok(Connection { address, session, insert, timeline: self.reigns.of(address, has_first) })
+            Ok(Connection { address, session, insert, site, timeline: self.reigns.of(address, has_first) })
         };
         match timeout(CONNECT_MAX, opening).await {
             Ok(Ok(open)) => Ok(open),

@@ -15,9 +15,10 @@ write_one_estate() { # write_one_estate FILE WORD-TO-LEAVE-OUT…
     local file=$dir/$1 word leave_out=()
     shift
     if [[ $layout == plain ]]; then set -- "$@" debian; else set -- "$@" plain; fi
+    if [[ -n $mysql ]]; then set -- "$@" of-mariadb; else set -- "$@" of-mysql; fi
     for word; do leave_out+=(-e "/^\(\[[a-z-]*\]\)*\[$word\]/d"); done
     sed "${leave_out[@]}" -e 's/^\(\[[a-z-]*\]\)*//' -e "s|@PG_VERSION@|$(pg_version)|g" \
-        -e "s|@DIR@|$dir|g" -e "s|@USER@|$server_user|g" -e "s|@PG_BIN@|$(pg_bin)|g" \
+        -e "s|@DIR@|$dir|g" -e "s|@MYSQL@|$mysql|g" -e "s|@USER@|$server_user|g" -e "s|@PG_BIN@|$(pg_bin)|g" \
         -e "s|@A_DB2@|$(address_of a-db2)|g" -e "s|@A_DB@|$(address_of a-db)|g" -e "s|@B_DB@|$(address_of b-db)|g" \
         -e "s|@A_WEB@|$(address_of a-web)|g" -e "s|@B_WEB@|$(address_of b-web)|g" \
         -e "s|@DNS@|$(address_of dns)|g" -e "s|@BIND@|$bind_address:$bind_port|g" \

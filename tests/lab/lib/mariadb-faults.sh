@@ -34,7 +34,7 @@ lab_mariadb-hold() {
         need_mariadb
         replica=$(mariadb_replica_now) || fail "there is not exactly one replica to hold back"
     fi
-    ask_mariadb "$replica" 'STOP SLAVE IO_THREAD' || fail "$replica does not stop receiving"
+    ask_mariadb "$replica" "$mariadb_hold_back" || fail "$replica does not stop receiving"
 }
 
 lab_mariadb-release() {
@@ -43,7 +43,7 @@ lab_mariadb-release() {
     need_mariadb
     local host
     for host in "${db_hosts[@]}"; do
-        [[ $(mariadb_role "$host") != 'replica, broken' ]] || ask_mariadb "$host" 'START SLAVE' || fail "$host does not follow again"
+        [[ $(mariadb_role "$host") != 'replica, broken' ]] || ask_mariadb "$host" "$mariadb_follow_on" || fail "$host does not follow again"
     done
 }
 
@@ -72,11 +72,11 @@ lab_mariadb-fault() {
             ;;
         # A transaction that no other server has: in a domain of its own, so that replication goes on beside it; or in the
         # domain of replication, whose next event is then out of order (error 1950 of gtid_strict_mode).
-        errant) mariadb_fault_sql "$host" "SET gtid_domain_id = 9; INSERT INTO wiki.pages VALUES (-2, 'errant', 'only here')" ;;
+        errant) mariadb_fault_sql "$host" "$mariadb_errant" ;;
         errant-in-domain) mariadb_fault_sql "$host" "INSERT INTO wiki.pages VALUES (-3, 'errant', 'only here')" ;;
         purged)
             mariadb_fault_sql "$host" 'FLUSH BINARY LOGS; INSERT INTO wiki.pages VALUES (-4, "after", "the purge")'
-            mariadb_fault_sql "$host" "PURGE BINARY LOGS TO '$(ask_mariadb "$host" 'SHOW MASTER STATUS' | cut -f1)'"
+            mariadb_fault_sql "$host" "PURGE BINARY LOGS TO '$(ask_mariadb "$host" "$mariadb_log_now" | cut -f1)'"
             ;;
         # Nobody can follow this server any more: the account has another password than the estate says.
         replication-password)

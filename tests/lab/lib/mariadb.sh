@@ -7,6 +7,15 @@
 # brings no setting along.
 
 mariadb_bin=/usr/sbin/mariadbd
+server_comm=mariadbd # as the kernel calls its process
+mariadb_client=mariadb
+mariadb_admin=mariadb-admin
+mariadb_threads_sql="SELECT @@read_only, (SELECT count(*) FROM information_schema.processlist WHERE command = 'Slave_IO'),
+    (SELECT count(*) FROM information_schema.processlist WHERE command = 'Slave_SQL')"
+mariadb_follow_on='START SLAVE'
+mariadb_hold_back='STOP SLAVE IO_THREAD'
+mariadb_log_now='SHOW MASTER STATUS'
+mariadb_errant="SET gtid_domain_id = 9; INSERT INTO wiki.pages VALUES (-2, 'errant', 'only here')"
 
 has_mariadb() { [[ $layout == plain ]]; }
 
@@ -104,8 +113,8 @@ write_mariadb_control() {
 folder=$folder
 pid_file=\$folder/run/mariadb.pid
 log=$(mariadb_log "$host")
-runs() { [ -s "\$pid_file" ] && [ "\$(cat "/proc/\$(cat "\$pid_file")/comm" 2>/dev/null)" = mariadbd ]; }
-answers() { mariadb-admin --no-defaults --socket="\$folder/run/mariadb.sock" --connect-timeout=2 ping >/dev/null 2>&1; }
+runs() { [ -s "\$pid_file" ] && [ "\$(cat "/proc/\$(cat "\$pid_file")/comm" 2>/dev/null)" = $server_comm ]; }
+answers() { $mariadb_admin --no-defaults --socket="\$folder/run/mariadb.sock" --connect-timeout=2 ping >/dev/null 2>&1; }
 waits() { # waits COMMAND…: up to a minute
     left=1200
     until "\$@"; do
@@ -143,7 +152,7 @@ CONTROL
 mariadb_sql() { # mariadb_sql HOST [ARGUMENTS…]
     local host=$1
     shift
-    in_host "$host" timeout --foreground "${sql_time:-3600}" mariadb --no-defaults --socket="$(mariadb_socket "$host")" \
+    in_host "$host" timeout --foreground "${sql_time:-3600}" "$mariadb_client" --no-defaults --socket="$(mariadb_socket "$host")" \
         --connect-timeout=3 "$@"
 }
 
@@ -224,15 +233,14 @@ replicates() { # replicates PRIMARY REPLICA
         [[ $(ask_mariadb "$2" "SELECT MASTER_GTID_WAIT('$position', 1)") == 0 ]]
 }
 
-mariadbd_of() { pids_named "$1" mariadbd | sed -n 1p; }
+mariadbd_of() { pids_named "$1" "$server_comm" | sed -n 1p; }
 
 mariadb_role() { # primary, replica, stopped, or what is wrong
     local host=$1 pid said
     pid=$(mariadbd_of "$host")
     [[ -n $pid ]] || { printf stopped; return; }
     [[ $(ps -o state= -p "$pid") != T ]] || { printf frozen; return; }
-    said=$(ask_mariadb "$host" "SELECT @@read_only, (SELECT count(*) FROM information_schema.processlist WHERE command = 'Slave_IO'),
-        (SELECT count(*) FROM information_schema.processlist WHERE command = 'Slave_SQL')") || { printf 'not answering'; return; }
+    said=$(ask_mariadb "$host" "$mariadb_threads_sql") || { printf 'not answering'; return; }
     case $said in
         $'0\t0\t0') printf primary ;;
         $'1\t1\t1') printf replica ;;

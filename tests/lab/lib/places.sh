@@ -42,6 +42,8 @@ mode=loopback
 layout=plain
 server_user=
 programs=
+# The folder of a MySQL server's programs, where MySQL stands in MariaDB's place.
+mysql=
 
 # What `up` decided is kept in one small file, so that every later verb sees the same lab.
 read_state() {
@@ -55,16 +57,25 @@ read_state() {
             siblings) siblings=$value ;;
             user) server_user=$value ;;
             programs) programs=$value ;;
+            mysql) mysql=$value ;;
         esac
     done <"$dir/state"
+    set_flavour
     set_addresses
     set_hosts
 }
 
 write_state() {
-    printf 'number=%s\nmode=%s\nlayout=%s\nsiblings=%s\nuser=%s\nprograms=%s\n' \
-        "$number" "$mode" "$layout" "$siblings" "$server_user" "$programs" >"$dir/state.new"
+    printf 'number=%s\nmode=%s\nlayout=%s\nsiblings=%s\nuser=%s\nprograms=%s\nmysql=%s\n' \
+        "$number" "$mode" "$layout" "$siblings" "$server_user" "$programs" "$mysql" >"$dir/state.new"
     mv "$dir/state.new" "$dir/state"
+}
+
+set_flavour() {
+    # shellcheck source=mariadb.sh
+    . "$here/lib/mariadb.sh"
+    # shellcheck source=mysql.sh
+    [[ -z $mysql ]] || . "$here/lib/mysql.sh"
 }
 
 need_lab() {

@@ -8,19 +8,25 @@ lab_up() {
         --hosts) mode=hosts ;;
         --debian) mode=hosts layout=debian ;;
         --siblings) mode=loopback siblings=yes ;;
-        *) misuse "up takes --hosts, --debian, --siblings or nothing, not \`$1\`" ;;
+        --mysql)
+            mode=loopback mysql=${2-}
+            [[ -x $mysql/bin/mysqld ]] || misuse "--mysql takes the folder of a MySQL server, with bin/mysqld in it"
+            mysql=$(realpath "$mysql")
+            ;;
+        *) misuse "up takes --hosts, --debian, --siblings, --mysql FOLDER or nothing, not \`$1\`" ;;
     esac
     set_addresses
     set_hosts
     if [[ -f $dir/ready ]]; then
-        local wanted="$mode, $layout, siblings: $siblings"
+        local wanted="$mode, $layout, siblings: $siblings, MySQL: ${mysql:-no}"
         need_lab
-        [[ "$mode, $layout, siblings: $siblings" == "$wanted" ]] ||
-            fail "another lab ($mode, $layout, siblings: $siblings) is up in $dir; take it down first"
+        [[ "$mode, $layout, siblings: $siblings, MySQL: ${mysql:-no}" == "$wanted" ]] ||
+            fail "another lab ($mode, $layout, siblings: $siblings, MySQL: ${mysql:-no}) is up in $dir; take it down first"
         say "the lab is up in $dir"
         return
     fi
     [[ $mode != hosts ]] || can_hosts >/dev/null || fail "$(can_hosts)"
+    set_flavour
     install_packages
     pg_bin >/dev/null || fail "no PostgreSQL server below /usr/lib/postgresql"
     find_programs
@@ -123,7 +129,7 @@ clear_away() {
     [[ -f $dir/.switchback-lab ]] || fail "$dir is not a lab's folder; it is left alone"
     [[ -O $dir ]] || fail "the lab in $dir belongs to $(stat -c %U "$dir"), and you are $(id -un)"
     hold_lab
-    local wanted=$mode wanted_layout=$layout wanted_siblings=$siblings host
+    local wanted=$mode wanted_layout=$layout wanted_siblings=$siblings wanted_mysql=$mysql host
     if read_state; then
         stop_clients
         set_become
@@ -134,7 +140,8 @@ clear_away() {
         remove_user
     fi
     rm -rf "$dir"
-    mode=$wanted layout=$wanted_layout siblings=$wanted_siblings
+    mode=$wanted layout=$wanted_layout siblings=$wanted_siblings mysql=$wanted_mysql
+    set_flavour
     set_addresses
     set_hosts
 }

@@ -28,6 +28,7 @@ mod looks;
 mod lost_replies;
 mod mariadb;
 mod mariadb_deaths;
+mod mysql;
 mod notices;
 mod operators;
 mod person;
