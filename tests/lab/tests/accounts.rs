@@ -80,6 +80,10 @@ fn the_missing_writes_are_the_saved_ones() {
     // A plan says what would be lost, and takes no account.
     let said = lab_.run(&["plan", "rejoin", "--input", "site=dallas"]);
     assert!(said.stdout.contains("never reached the other side"), "{}", said.stdout);
+    // Saved by itself first, as whoever wants the rows before anything else would: nothing follows anybody yet.
+    let said = lab_.ok(&["run", "account", "--input", "site=dallas", "--yes"]);
+    assert!(said.stderr.contains("statements that write"), "{}", said.stderr);
+    assert_ne!(lab_.is_primary("a-db"), Some(true), "the account left a server that takes writes");
     let said = lab_.ok(&["run", "rejoin", "--input", "site=dallas", "--yes"]);
     lab_.is_at_rest("b-db", "a-db");
     assert!(said.stderr.contains("statements that write"), "{}", said.stderr);
