@@ -10,6 +10,7 @@ lab_up() {
         --siblings) mode=loopback siblings=yes ;;
         --mysql)
             mode=loopback mysql=${2-}
+            [[ $mysql == /* ]] || mysql=$called_from/$mysql
             [[ -x $mysql/bin/mysqld ]] || misuse "--mysql takes the folder of a MySQL server, with bin/mysqld in it"
             mysql=$(realpath "$mysql")
             ;;
