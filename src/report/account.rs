@@ -271,7 +271,10 @@ fn lost(plan: &Plan, state: &RunState, promoted: &PlanStep) -> String {
     };
     let objective =
         plan.rpo_ms.map_or_else(String::new, |ms| format!(" (objective: at most {} of writes)", spoken(ms)));
-    let counted = records().find_map(|(_, record)| {
+    // An account that the same run takes is of what an earlier one lost.
+    let tells =
+        |step: &PlanStep| step.gives.iter().any(|fact| matches!(fact.kind, FactKind::CaughtUp | FactKind::Promoted));
+    let counted = records().filter(|(step, _)| tells(step)).find_map(|(_, record)| {
         // A promotion's own evidence is its receipt; what it would lose was seen in the look before it.
         let seen = [Some(&record.evidence), record.before.as_ref()];
         let mut counted = seen

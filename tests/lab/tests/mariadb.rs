@@ -114,6 +114,21 @@ fn what_a_killed_mariadb_had_not_sent_is_accounted_for_and_can_be_replayed() {
     lab_.mariadb_is_at_rest("b-db", "a-db");
 }
 
+/// The way back saves first what the emergency lost; its own loss is another thing.
+#[test]
+fn what_an_emergency_lost_is_no_loss_of_the_way_back() {
+    let lab_ = Lab::fresh_with(ESTATE);
+    lab(&["mariadb-hold"]);
+    lab_.mariadb("a-db", "replace into wiki.pages values (-7, 'never', 'sent')");
+    let emergency = ["failover", "--to", "nuremberg", "--mode", "emergency", "--confirm", "nuremberg"];
+    let said = lab_.ok(&[&emergency[..], &["--accept-data-loss", "wiki", "--reason", "users cannot wait"]].concat());
+    assert!(said.stderr.contains("lost of `wiki`: 1 transaction, counted"), "{}", said.stderr);
+    let said = lab_.ok(&["failback", "--input", "soak=1s", "--yes"]);
+    assert!(said.stderr.contains("1 transactions of a-db that were lost"), "{}", said.stderr);
+    assert!(said.stderr.contains("lost of `wiki`: nothing"), "{}", said.stderr);
+    lab_.mariadb_is_at_rest("a-db", "b-db");
+}
+
 /// A fail-over that must end with this exit code and these words, and leave the primary taking writes.
 fn backs_out(lab_: &Lab, code: i32, words: &[&str]) {
     is_refused(lab_, code, words);
